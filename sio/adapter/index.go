@@ -1,0 +1,238 @@
+package adapter
+
+import (
+	"errors"
+	"slices"
+	"sync"
+)
+
+// Member is one socket's entry in an Index. Embed it in the socket; its zero
+// value is in no index. ID, User and Value must be set before Add and not be
+// changed after it.
+type Member[M any] struct {
+	ID    string
+	User  string // "" belongs to no user
+	Value M
+
+	// Guarded by the index's lock.
+	present bool
+	all     int // place in Index.all
+	user    place[M]
+	rooms   []place[M]
+}
+
+// Index is who is where in one namespace. One lock guards rooms and members
+// alike, so that a room never holds a member that has gone.
+type Index[M any] struct {
+	maxRooms int
+
+	mu    sync.RWMutex
+	ids   map[string]*Member[M]
+	all   group[M]
+	users groups[M]
+	rooms groups[M]
+}
+
+// Errors of Join.
+var (
+	ErrGone         = errors.New("not connected")
+	ErrTooManyRooms = errors.New("too many rooms")
+)
+
+// NewIndex makes an empty index whose members may be in maxRooms rooms each.
+func NewIndex[M any](maxRooms int) *Index[M] {
+	return &Index[M]{maxRooms: maxRooms, ids: map[string]*Member[M]{}, users: groups[M]{}, rooms: groups[M]{}}
+}
+
+// Add puts a member into the index and into rooms, all at once. On
+// ErrTooManyRooms it does neither.
+func (x *Index[M]) Add(m *Member[M], rooms []string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.tooMany(m, rooms) {
+		return ErrTooManyRooms
+	}
+	m.present = true
+	x.ids[m.ID] = m
+	m.all = x.all.add(m).index
+	if m.User != "" {
+		m.user = x.users.join(m.User, m)
+	}
+	x.join(m, rooms)
+	return nil
+}
+
+// Remove takes a member out of the index and all its rooms. A member that is
+// in no index stays as it is.
+func (x *Index[M]) Remove(m *Member[M]) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !m.present {
+		return
+	}
+	m.present = false
+	delete(x.ids, m.ID)
+	x.all.remove(m.all, func(last *Member[M], to int) { last.all = to })
+	if m.User != "" {
+		x.users.leave(m.user, func(last *Member[M], to int) { last.user.index = to })
+	}
+	for _, p := range m.rooms {
+		x.leave(p)
+	}
+	m.rooms = nil
+}
+
+// Join makes a member join rooms, all of them or, on an error, none.
+func (x *Index[M]) Join(m *Member[M], rooms []string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case !m.present:
+		return ErrGone
+	case x.tooMany(m, rooms):
+		return ErrTooManyRooms
+	}
+	x.join(m, rooms)
+	return nil
+}
+
+// Leave ends a member's stay in rooms.
+func (x *Index[M]) Leave(m *Member[M], rooms []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	m.rooms = slices.DeleteFunc(m.rooms, func(p place[M]) bool {
+		leaves := slices.Contains(rooms, p.group.name)
+		if leaves {
+			x.leave(p)
+		}
+		return leaves
+	})
+}
+
+func (x *Index[M]) join(m *Member[M], rooms []string) {
+	for _, name := range rooms {
+		if !m.in(name) {
+			m.rooms = append(m.rooms, x.rooms.join(name, m))
+		}
+	}
+}
+
+// leave takes a place away from a room. Who fills it may be any member, this
+// one's own later rooms included.
+func (x *Index[M]) leave(p place[M]) {
+	x.rooms.leave(p, func(last *Member[M], to int) {
+		for i := range last.rooms {
+			if last.rooms[i].group == p.group {
+				last.rooms[i].index = to
+			}
+		}
+	})
+}
+
+func (m *Member[M]) in(room string) bool {
+	return slices.ContainsFunc(m.rooms, func(p place[M]) bool { return p.group.name == room })
+}
+
+// tooMany reports whether joining would go over the limit.
+func (x *Index[M]) tooMany(m *Member[M], rooms []string) bool {
+	if len(m.rooms)+len(rooms) <= x.maxRooms {
+		return false
+	}
+	fresh := map[string]bool{}
+	for _, name := range rooms {
+		if !m.in(name) {
+			fresh[name] = true
+		}
+	}
+	return len(m.rooms)+len(fresh) > x.maxRooms
+}
+
+// Get returns the member with an id.
+func (x *Index[M]) Get(id string) (*Member[M], bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	m, ok := x.ids[id]
+	return m, ok
+}
+
+// RoomsOf returns the rooms of a member, sorted.
+func (x *Index[M]) RoomsOf(m *Member[M]) []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	names := make([]string, len(m.rooms))
+	for i, p := range m.rooms {
+		names[i] = p.group.name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Rooms returns every room that has members, with their number.
+func (x *Index[M]) Rooms() map[string]int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	sizes := make(map[string]int, len(x.rooms))
+	for name, g := range x.rooms {
+		sizes[name] = len(g.members)
+	}
+	return sizes
+}
+
+// Match appends the values of the members of a target to dst, each once, in
+// no order.
+func (x *Index[M]) Match(dst []M, t Target) []M {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var seen map[*Member[M]]bool // excepted or taken; nil where neither can be
+	if !t.simple() {
+		seen = x.excepted(&t)
+	}
+	take := func(members []*Member[M]) {
+		for _, m := range members {
+			if seen != nil {
+				if seen[m] {
+					continue
+				}
+				seen[m] = true
+			}
+			dst = append(dst, m.Value)
+		}
+	}
+	if t.Everyone {
+		take(x.all.members)
+		return dst
+	}
+	for _, room := range t.Rooms {
+		take(x.rooms.members(room))
+	}
+	for _, user := range t.Users {
+		take(x.users.members(user))
+	}
+	for _, id := range t.IDs {
+		if m := x.ids[id]; m != nil {
+			take([]*Member[M]{m})
+		}
+	}
+	return dst
+}
+
+// excepted is the set of members that the Except lists of a target name.
+func (x *Index[M]) excepted(t *Target) map[*Member[M]]bool {
+	set := map[*Member[M]]bool{}
+	for _, room := range t.ExceptRooms {
+		for _, m := range x.rooms.members(room) {
+			set[m] = true
+		}
+	}
+	for _, user := range t.ExceptUsers {
+		for _, m := range x.users.members(user) {
+			set[m] = true
+		}
+	}
+	for _, id := range t.ExceptIDs {
+		if m := x.ids[id]; m != nil {
+			set[m] = true
+		}
+	}
+	return set
+}

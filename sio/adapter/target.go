@@ -1,0 +1,25 @@
+// Package adapter knows who is in which room, and what a target means: the
+// connections that an event is for.
+package adapter
+
+// Target names members of a namespace: everyone, or the union of rooms, users
+// and ids; minus all that the Except lists name. Rooms, users and ids are
+// separate name spaces. The zero Target is nobody.
+type Target struct {
+	Everyone bool
+
+	Rooms []string
+	Users []string
+	IDs   []string
+
+	ExceptRooms []string
+	ExceptUsers []string
+	ExceptIDs   []string
+}
+
+// simple reports whether the target is one set of members: nobody is excepted
+// and nobody can be in it twice.
+func (t *Target) simple() bool {
+	one := t.Everyone || len(t.Rooms)+len(t.Users)+len(t.IDs) <= 1
+	return one && len(t.ExceptRooms)+len(t.ExceptUsers)+len(t.ExceptIDs) == 0
+}
