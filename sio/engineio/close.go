@@ -1,0 +1,109 @@
+package engineio
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+)
+
+// ended is the error that stops the reading of a session, and says why the
+// session ends.
+type ended Reason
+
+func (e ended) Error() string { return Reason(e).String() }
+
+// reasonFor turns what stopped a reader into a reason.
+func reasonFor(err error) Reason {
+	var end ended
+	switch {
+	case errors.As(err, &end):
+		return Reason(end)
+	case errors.Is(err, io.EOF):
+		return TransportClose
+	default:
+		return TransportError
+	}
+}
+
+// close is the only end of a session. The first caller wins; later ones do
+// nothing. answer is a last frame for a WebSocket client that broke a rule,
+// or nil.
+//
+// The steps have their order: timers are stopped, the queue is finished or
+// dropped, the receiver is told, and then the transport goes, at once or,
+// where the reason promises delivery, when the client has fetched the rest.
+func (s *Session) close(reason Reason, answer *Frame) {
+	s.mu.Lock()
+	if s.state != stateOpen {
+		s.mu.Unlock()
+		return
+	}
+	s.stopBeat()
+	s.resume()
+	lingers, flush := s.windUp(reason)
+	probe := s.probe
+	s.probe = nil
+	s.mu.Unlock()
+
+	s.server.metrics.closed(reason)
+	s.server.log.LogAttrs(context.Background(), slog.LevelDebug, "session closed",
+		slog.String("sid", s.id), slog.String("reason", reason.String()))
+	s.receiver.Closed(reason)
+	if probe != nil {
+		probe.close()
+	}
+	if flush {
+		s.Flush()
+	}
+	if !lingers {
+		s.end(answer)
+	}
+}
+
+// windUp prepares the queue for the end. It reports whether the session
+// lingers until the client has fetched the rest, and whether the caller must
+// flush.
+func (s *Session) windUp(reason Reason) (lingers, flush bool) {
+	switch {
+	case reason.flushes() && s.ws != nil:
+		s.state = stateClosing
+		flush = s.push(wsGoodbye)
+	case reason.flushes():
+		s.state = stateClosing
+		s.push(closePacket)
+	case reason == TransportClose && s.ws == nil:
+		// A poll that waits, or one that raced with the client's close
+		// packet, is still answered.
+		s.state = stateClosing
+		s.out.drop()
+		s.push(noopPacket)
+	default:
+		s.state = stateClosed
+		s.out.drop()
+		s.wakePoll()
+		return false, false
+	}
+	s.server.closings.Set(&s.beat, s)
+	return true, flush
+}
+
+// end is the last step of close: the session is forgotten and its transport
+// closed. It may be called more than once.
+func (s *Session) end(answer *Frame) {
+	s.mu.Lock()
+	s.state = stateClosed
+	s.out.drop()
+	s.wakePoll()
+	s.server.closings.Cancel(&s.beat)
+	conn, idle := s.ws, !s.out.writing
+	s.mu.Unlock()
+	s.server.forget(s)
+	if conn == nil {
+		return
+	}
+	if answer != nil && idle {
+		conn.writeLast(answer)
+	}
+	conn.close()
+}

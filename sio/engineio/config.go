@@ -1,0 +1,88 @@
+package engineio
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Config holds the options of a Server, with the meaning and defaults that
+// they have in Socket.IO's own server.
+type Config struct {
+	// Transports that a session may begin with: "polling", "websocket".
+	Transports []string
+	// AllowUpgrades lets a polling session move to a WebSocket.
+	AllowUpgrades bool
+	// PingInterval is the time between two pings of the server.
+	PingInterval time.Duration
+	// PingTimeout is how long a client may take to answer a ping.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade may take.
+	UpgradeTimeout time.Duration
+	// MaxPayload is the largest message or polling body that a client may
+	// send, in bytes (Socket.IO: maxHttpBufferSize).
+	MaxPayload int
+	// MaxQueue is how many bytes may wait for one client. A client that is
+	// further behind is closed as a slow consumer.
+	MaxQueue int
+	// CloseTimeout is how long a session that the server ends may take to
+	// fetch what was queued for it.
+	CloseTimeout time.Duration
+	// TrustedProxies are the peers whose X-Forwarded-For and
+	// X-Forwarded-Proto headers are believed.
+	TrustedProxies []netip.Prefix
+	// CORS says which foreign origins browsers may connect from.
+	CORS CORS
+}
+
+// DefaultConfig is Socket.IO's.
+func DefaultConfig() Config {
+	return Config{
+		Transports:     []string{Polling, WebSocket},
+		AllowUpgrades:  true,
+		PingInterval:   25 * time.Second,
+		PingTimeout:    20 * time.Second,
+		UpgradeTimeout: 10 * time.Second,
+		MaxPayload:     1_000_000,
+		MaxQueue:       4 << 20,
+		CloseTimeout:   5 * time.Second,
+	}
+}
+
+// Validate reports every option that no server can work with.
+func (c *Config) Validate() error {
+	var faults []error
+	if len(c.Transports) == 0 {
+		faults = append(faults, errors.New("transports: at least one is needed"))
+	}
+	for _, t := range c.Transports {
+		if t != Polling && t != WebSocket {
+			faults = append(faults, fmt.Errorf("transports: unknown transport %q", t))
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"ping_interval", c.PingInterval},
+		{"ping_timeout", c.PingTimeout},
+		{"upgrade_timeout", c.UpgradeTimeout},
+		{"close_timeout", c.CloseTimeout},
+	} {
+		if d.value <= 0 {
+			faults = append(faults, fmt.Errorf("%s: %v is not a positive time", d.name, d.value))
+		}
+	}
+	if c.MaxPayload < 1 {
+		faults = append(faults, fmt.Errorf("max_payload: %d is not a positive number of bytes", c.MaxPayload))
+	}
+	if c.MaxQueue < 1 {
+		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))
+	}
+	if slices.Contains(c.CORS.Origins, "*") && c.CORS.Credentials {
+		faults = append(faults, errors.New("cors: credentials are not possible with the origin *"))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,25 @@
+// Package engineio is an Engine.IO 4 server: it moves opaque messages over
+// sessions, and knows when a session ended and why.
+//
+// A session begins with long-polling requests or a WebSocket, and may be
+// upgraded from the first to the second. Whoever uses the package sees none
+// of this: a Handler is told of each new Session and returns the Receiver of
+// its messages; Session.Send queues a Frame, which is encoded once for all
+// sessions that it goes to.
+//
+// A session is a state machine that is fed with bytes. It owns no timer and
+// no writing goroutine while it is idle, and it never waits for its peer:
+//
+//	session.go    a session's fields, and what its owner may do with it
+//	packet.go     Engine.IO packets and what a session does with them
+//	close.go      the only end of a session, and its reasons
+//	outbox.go     the queue of frames and the writing of it
+//	heartbeat.go  ping, pong and their deadlines
+//	server.go     the HTTP door: routing, limits, error codes
+//	polling.go    long-polling
+//	websocket.go  the WebSocket transport; upgrade.go the way to it
+//	wsframe.go    the WebSocket protocol as a pure function over bytes
+//
+// The protocol is https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol,
+// revision 4.
+package engineio

@@ -1,0 +1,56 @@
+package engineio
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// ErrClosed is the error of sending on a session that has ended.
+var ErrClosed = errors.New("session closed")
+
+// ErrSlowConsumer is the error of sending to a client that is too far behind;
+// the session ends.
+var ErrSlowConsumer = errors.New("session too far behind")
+
+// errorCode is what a refused request is answered with. The codes are those
+// of Engine.IO's own server; the protocol document leaves them open.
+type errorCode int
+
+const (
+	codeUnknownTransport errorCode = iota
+	codeUnknownSession
+	codeBadMethod
+	codeBadRequest
+	codeForbidden
+	codeUnsupportedVersion
+)
+
+var codeTexts = [...]string{
+	"Transport unknown", "Session ID unknown", "Bad handshake method",
+	"Bad request", "Forbidden", "Unsupported protocol version",
+}
+
+// refuse answers a request with an error code.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code errorCode) {
+	s.metrics.refused.WithLabelValues(strconv.Itoa(int(code))).Inc()
+	status := http.StatusBadRequest
+	if code == codeForbidden {
+		status = http.StatusForbidden
+	}
+	if isUpgrade(r) {
+		w.Header().Set("Connection", "close")
+	}
+	body := fmt.Appendf(nil, `{"code":%d,"message":%q}`, code, codeTexts[code])
+	respond(w, status, "application/json", body)
+}
+
+func respond(w http.ResponseWriter, status int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has gone if this fails, and its session will notice
+}

@@ -1,0 +1,65 @@
+package engineio
+
+// sendPing is what server.pings does when a session's interval is over. The
+// deadline of the pong is set before the ping is queued: the client may
+// answer at once.
+func sendPing(s *Session) {
+	s.mu.Lock()
+	open := s.state == stateOpen
+	if open {
+		s.server.pings.Cancel(&s.beat)
+		s.server.pongs.Set(&s.beat, s)
+		s.ponging = true
+	}
+	s.mu.Unlock()
+	if open {
+		_ = s.Send(pingPacket) // a session that has just ended needs no ping
+	}
+}
+
+// missPong is what server.pongs does when a pong is overdue. A session that
+// we do not read from, because its messages wait for their handler, cannot
+// answer and gets more time.
+func missPong(s *Session) {
+	s.mu.Lock()
+	wait := s.state == stateOpen && s.resumed != nil
+	if wait {
+		s.server.pongs.Set(&s.beat, s)
+	}
+	s.mu.Unlock()
+	if !wait {
+		s.close(PingTimeout, nil)
+	}
+}
+
+// pong notes a sign of life. One that nobody asked for counts too.
+func (s *Session) pong() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateOpen {
+		s.stopBeat()
+		s.server.pings.Set(&s.beat, s)
+	}
+}
+
+// stopBeat takes the session out of both lists; the lock is held.
+func (s *Session) stopBeat() {
+	if s.ponging {
+		s.server.pongs.Cancel(&s.beat)
+		s.ponging = false
+		return
+	}
+	s.server.pings.Cancel(&s.beat)
+}
+
+// overdue ends a session whose pong is late, even if the timer has not come
+// round to it, and reports whether it did.
+func (s *Session) overdue() bool {
+	s.mu.Lock()
+	late := s.state == stateOpen && s.ponging && s.resumed == nil && s.server.pongs.Overdue(&s.beat)
+	s.mu.Unlock()
+	if late {
+		s.close(PingTimeout, nil)
+	}
+	return late
+}

@@ -1,0 +1,50 @@
+package engineio
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics counts what an operator wants to know of the sessions.
+type metrics struct {
+	sessions prometheus.Gauge
+	openings *prometheus.CounterVec // by transport
+	closings *prometheus.CounterVec // by reason
+	upgrades *prometheus.CounterVec // by outcome
+	refused  *prometheus.CounterVec // by code
+	received prometheus.Counter
+	sent     prometheus.Counter
+	dropped  prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	vec := func(name, help, label string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help}, []string{label})
+		reg.MustRegister(c)
+		return c
+	}
+	m := &metrics{
+		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "realtime_engine_sessions", Help: "Engine.IO sessions that are open."}),
+		openings: vec("sessions_opened_total", "Sessions opened, by the transport they began with.", "transport"),
+		closings: vec("sessions_closed_total", "Sessions ended, by reason.", "reason"),
+		upgrades: vec("upgrades_total", "Upgrades from polling to WebSocket, by outcome: done, timeout.", "outcome"),
+		refused:  vec("requests_refused_total", "Requests answered with an Engine.IO error, by its code.", "code"),
+		received: counter("messages_received_total", "Messages received from clients."),
+		sent:     counter("frames_sent_total", "Frames handed to the kernel; a frame is a message with its attachments, or a packet of the protocol."),
+		dropped:  counter("frames_dropped_total", "Frames not queued: volatile ones for a busy client, and those for a session that had ended or was too far behind."),
+	}
+	reg.MustRegister(m.sessions)
+	return m
+}
+
+func (m *metrics) opened(s *Session) {
+	m.sessions.Inc()
+	m.openings.WithLabelValues(s.Transport()).Inc()
+}
+
+func (m *metrics) closed(reason Reason) {
+	m.sessions.Dec()
+	m.closings.WithLabelValues(reason.String()).Inc()
+}

@@ -1,0 +1,234 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// noopDelay is how long a poll is held while an upgrade is under way.
+const noopDelay = 100 * time.Millisecond
+
+// poll is a GET that waits for something to send. Only its own handler writes
+// its response.
+type poll struct {
+	wake chan struct{}
+}
+
+// wakePoll lets the poll that waits look at the session; the lock is held.
+func (s *Session) wakePoll() {
+	if s.poll == nil {
+		return
+	}
+	select {
+	case s.poll.wake <- struct{}{}:
+	default:
+	}
+}
+
+// servePoll answers a GET with everything that is queued, once there is
+// something.
+func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
+	p, probed, code := s.beginPoll()
+	if p == nil {
+		s.server.refuse(w, r, code)
+		return
+	}
+	var noop <-chan time.Time
+	if probed {
+		timer := time.NewTimer(noopDelay)
+		defer timer.Stop()
+		noop = timer.C
+	}
+	select {
+	case <-p.wake:
+	case <-noop:
+	case <-r.Context().Done():
+		s.close(TransportError, nil)
+	}
+	body, frames, last := s.takePoll()
+	err := s.writeWithin(w, body)
+	for _, f := range frames {
+		if err == nil {
+			f.tally.write()
+		} else {
+			f.Drop()
+		}
+	}
+	if err != nil {
+		s.close(TransportError, nil)
+	}
+	if last {
+		s.end(nil)
+	}
+}
+
+// beginPoll registers a poll, or says why there can be none.
+func (s *Session) beginPoll() (p *poll, probed bool, code errorCode) {
+	if s.overdue() {
+		return nil, false, codeUnknownSession
+	}
+	s.mu.Lock()
+	overlap := s.poll != nil
+	switch {
+	case s.state == stateClosed:
+		code = codeUnknownSession
+	case s.ws != nil || overlap:
+		code = codeBadRequest
+	default:
+		p = &poll{wake: make(chan struct{}, 1)}
+		s.poll = p
+		if len(s.out.frames) > 0 {
+			s.wakePoll()
+		}
+	}
+	probed = s.probed
+	s.mu.Unlock()
+	if overlap {
+		s.close(TransportError, nil) // a client has one poll at a time (protocol, "HTTP long-polling")
+	}
+	return p, probed, code
+}
+
+// takePoll empties the queue into a polling body. last says that the session
+// is over with it.
+func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.poll = nil
+	if s.state == stateClosed {
+		return closePacket.polling(), nil, true
+	}
+	for s.ws == nil {
+		f := s.out.pop(s.out.bytes)
+		if f == nil {
+			break
+		}
+		s.out.bytes -= f.size()
+		frames = append(frames, f)
+	}
+	for i, f := range frames {
+		if i > 0 {
+			body = append(body, separator)
+		}
+		body = append(body, f.polling()...)
+	}
+	if len(frames) == 0 {
+		body = noopPacket.polling()
+	}
+	s.server.metrics.sent.Add(float64(len(frames)))
+	return body, frames, s.state == stateClosing
+}
+
+// writeWithin answers a poll, in the time that a heartbeat may take.
+func (s *Session) writeWithin(w http.ResponseWriter, body []byte) error {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(s.server.cfg.PingInterval + s.server.cfg.PingTimeout)) // in-memory tests have no deadlines
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
+	respond(w, http.StatusOK, "text/plain; charset=UTF-8", body)
+	if err := control.Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// servePost takes the packets of a POST.
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
+	if code, ok := s.beginPost(r); !ok {
+		s.server.refuse(w, r, code)
+		return
+	}
+	defer s.endPost()
+	s.waitResumed(r.Context())
+	body, err := s.readBody(w, r)
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooBig):
+		respond(w, http.StatusRequestEntityTooLarge, "text/plain", nil)
+		return
+	case err != nil:
+		s.close(TransportError, nil)
+		return
+	}
+	if err := s.receiveBody(body); err != nil {
+		s.close(reasonFor(err), nil)
+		if reasonFor(err) != TransportClose {
+			s.server.refuse(w, r, codeBadRequest)
+			return
+		}
+	}
+	respond(w, http.StatusOK, "text/html", []byte("ok"))
+}
+
+// beginPost says whether a POST may be read. Two at a time would leave the
+// order of their packets open, and end the session.
+func (s *Session) beginPost(r *http.Request) (errorCode, bool) {
+	if s.overdue() {
+		return codeUnknownSession, false
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream") {
+		return codeBadRequest, false // binary bodies belong to Engine.IO 3
+	}
+	s.mu.Lock()
+	overlap := s.posting
+	switch {
+	case s.state == stateClosed:
+		s.mu.Unlock()
+		return codeUnknownSession, false
+	case s.ws != nil || overlap:
+		s.mu.Unlock()
+		if overlap {
+			s.close(TransportError, nil)
+		}
+		return codeBadRequest, false
+	}
+	s.posting = true
+	s.mu.Unlock()
+	return 0, true
+}
+
+func (s *Session) endPost() {
+	s.mu.Lock()
+	s.posting = false
+	s.mu.Unlock()
+}
+
+// readBody reads a POST within the payload limit and the time that a heartbeat
+// may take.
+func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.server.cfg.PingInterval + s.server.cfg.PingTimeout)) // in-memory tests have no deadlines
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.server.cfg.MaxPayload)))
+}
+
+// receiveBody handles the packets of a polling body one after another. What
+// comes while the session closes is too late, and ignored.
+func (s *Session) receiveBody(body []byte) error {
+	if !utf8.Valid(body) {
+		return ended(ParseError)
+	}
+	for rest := body; rest != nil; {
+		p, tail, err := decodePolling(rest)
+		if err != nil {
+			return ended(ParseError)
+		}
+		rest = tail
+		if !s.isOpen() {
+			return nil
+		}
+		if err := s.handle(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateOpen
+}

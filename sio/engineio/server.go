@@ -1,0 +1,244 @@
+package engineio
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed52a35d2d/realtime-server/sio/internal/timeout"
+)
+
+// Server opens sessions and serves their requests. Mount it at the path that
+// clients use.
+type Server struct {
+	// Immutable.
+	cfg           Config
+	handler       Handler
+	log           *slog.Logger
+	metrics       *metrics
+	front         http.Handler // route, behind CORS
+	originAllowed func(*http.Request) bool
+
+	// Sessions by what they wait for; see Session.beat.
+	pings, pongs, closings *timeout.List[*Session]
+	upgrades               *timeout.List[*wsConn]
+
+	mu       sync.Mutex
+	sessions map[string]*Session
+	draining bool
+
+	// wg counts sessions, the readers of WebSockets and the writers of slow
+	// ones. It grows only while a session is open or the server not draining.
+	wg sync.WaitGroup
+}
+
+// New makes a server. Its metrics are registered with reg.
+func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg:      cfg,
+		handler:  handler,
+		log:      log,
+		metrics:  newMetrics(reg),
+		pings:    timeout.New(cfg.PingInterval, sendPing),
+		pongs:    timeout.New(cfg.PingTimeout, missPong),
+		closings: timeout.New(cfg.CloseTimeout, func(s *Session) { s.end(nil) }),
+		upgrades: timeout.New(cfg.UpgradeTimeout, abandon),
+		sessions: map[string]*Session{},
+	}
+	s.front, s.originAllowed = cfg.CORS.wrap(http.HandlerFunc(s.route))
+	return s, nil
+}
+
+// ServeHTTP serves the requests of all sessions.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.front.ServeHTTP(w, r) }
+
+// route finds out what a request wants. The order of the checks is that of
+// the stock server, so that a wrong request gets the same code.
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	transport := query.Get("transport")
+	switch {
+	case !slices.Contains(s.cfg.Transports, transport):
+		s.refuse(w, r, codeUnknownTransport)
+	case query.Get("sid") != "":
+		s.serveSession(w, r, query.Get("sid"), transport)
+	case r.Method != http.MethodGet:
+		s.refuse(w, r, codeBadMethod)
+	case isUpgrade(r) != (transport == WebSocket):
+		s.refuse(w, r, codeBadRequest)
+	case !s.originAllowed(r):
+		s.refuse(w, r, codeForbidden)
+	case query.Get("EIO") != "4":
+		s.refuse(w, r, codeUnsupportedVersion)
+	default:
+		s.open(w, r, transport)
+	}
+}
+
+// serveSession serves a request of a session that exists.
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, transport string) {
+	session := s.session(sid)
+	switch {
+	case session == nil:
+		s.refuse(w, r, codeUnknownSession)
+	case isUpgrade(r) != (transport == WebSocket):
+		s.refuse(w, r, codeBadRequest)
+	case transport == WebSocket && !s.originAllowed(r):
+		s.refuse(w, r, codeForbidden)
+	case transport == WebSocket:
+		session.upgrade(w, r)
+	case r.Method == http.MethodGet:
+		session.servePoll(w, r)
+	case r.Method == http.MethodPost:
+		session.servePost(w, r)
+	default:
+		s.refuse(w, r, codeBadRequest)
+	}
+}
+
+// open begins a session. The handler is ready to receive before the client
+// learns that the session exists.
+func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) {
+	if s.isDraining() {
+		refuseDraining(w)
+		return
+	}
+	session := &Session{id: NewID(), server: s}
+	var early []byte
+	if transport == WebSocket {
+		c, sent, err := s.accept(w, r)
+		if err != nil {
+			return // the upgrader has answered
+		}
+		c.session, session.ws, early = session, c, sent
+	}
+	session.receiver = s.handler.Open(session, s.newHandshake(r))
+	if !s.start(session) {
+		session.abort(w)
+		return
+	}
+	if transport == Polling {
+		session.servePoll(w, r)
+		return
+	}
+	go func() {
+		defer s.wg.Done()
+		session.Flush()
+		session.ws.run(early)
+	}()
+}
+
+// start registers a new session, whose first packet is queued. It reports
+// false if the server has begun to drain.
+func (s *Server) start(session *Session) bool {
+	session.push(packetFrame(packetOpen, s.openData(session)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.pings.Set(&session.beat, session) // before others can find and close it
+	s.metrics.opened(session)
+	s.sessions[session.id] = session
+	s.wg.Add(1)
+	if session.ws != nil {
+		s.wg.Add(1) // its reader
+	}
+	return true
+}
+
+// abort gives up a session that was never started.
+func (s *Session) abort(w http.ResponseWriter) {
+	s.receiver.Closed(ServerShutdown)
+	if s.ws != nil {
+		s.ws.close()
+		return
+	}
+	refuseDraining(w)
+}
+
+// openData is the payload of the OPEN packet (protocol, "Handshake").
+func (s *Server) openData(session *Session) []byte {
+	upgrades := []string{}
+	if session.ws == nil && s.cfg.AllowUpgrades && slices.Contains(s.cfg.Transports, WebSocket) {
+		upgrades = append(upgrades, WebSocket)
+	}
+	data, err := json.Marshal(struct {
+		SID          string   `json:"sid"`
+		Upgrades     []string `json:"upgrades"`
+		PingInterval int64    `json:"pingInterval"`
+		PingTimeout  int64    `json:"pingTimeout"`
+		MaxPayload   int      `json:"maxPayload"`
+	}{session.id, upgrades, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload})
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return data
+}
+
+// NewID makes an id of 20 characters that nobody can guess. Peers of the Node
+// ecosystem rely on the length.
+func NewID() string {
+	var random [15]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(random[:])
+}
+
+func (s *Server) session(sid string) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[sid]
+}
+
+func (s *Server) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+func (s *Server) forget(session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.sessions[session.id]; known {
+		delete(s.sessions, session.id)
+		s.wg.Done()
+	}
+}
+
+// refuseDraining sends a newcomer elsewhere.
+func refuseDraining(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	respond(w, http.StatusServiceUnavailable, "application/json", []byte(`{"message":"Server shutting down"}`))
+}
+
+// Drain refuses new sessions with HTTP status 503 from now on, and returns the
+// sessions that are open.
+func (s *Server) Drain() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	return slices.Collect(maps.Values(s.sessions))
+}
+
+// Close ends all sessions and returns when nothing of them is left, after
+// CloseTimeout at the latest.
+func (s *Server) Close() {
+	for _, session := range s.Drain() {
+		session.Close(ServerShutdown)
+	}
+	s.wg.Wait()
+	s.pings.Stop()
+	s.pongs.Stop()
+	s.closings.Stop()
+	s.upgrades.Stop()
+}

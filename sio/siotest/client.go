@@ -1,0 +1,147 @@
+package siotest
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gobwas/ws"
+)
+
+// path is where the server of a conversation is mounted.
+const path = "/socket.io/"
+
+// client is one connection of a conversation: an HTTP request or a WebSocket.
+// What it hears goes to its log.
+type client struct {
+	conn net.Conn
+	log  func(format string, args ...any)
+	out  chan []byte // what is to be written: the pipe takes it only when the server reads
+}
+
+func newClient(conn net.Conn, log func(format string, args ...any)) *client {
+	c := &client{conn: conn, log: log, out: make(chan []byte, 100)}
+	go func() {
+		for data := range c.out {
+			_, _ = conn.Write(data) // the server may close first, and its log says so
+		}
+	}()
+	return c
+}
+
+// end closes the connection for good.
+func (c *client) end() {
+	_ = c.conn.Close()
+	close(c.out)
+}
+
+// request sends an HTTP request and logs the response.
+func (c *client) request(method, query, body string) {
+	c.out <- fmt.Appendf(nil, "%s %s%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+		method, path, query, len(body), body)
+	go func() {
+		defer c.conn.Close()
+		response, err := http.ReadResponse(bufio.NewReader(c.conn), nil)
+		if err != nil {
+			c.log("= no response")
+			return
+		}
+		c.logResponse(response)
+	}()
+}
+
+func (c *client) logResponse(response *http.Response) {
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.log("= %d broken off", response.StatusCode)
+		return
+	}
+	c.log("= %d %s", response.StatusCode, body)
+}
+
+// upgrade opens a WebSocket and logs its frames.
+func (c *client) upgrade(query string) {
+	go func() {
+		defer c.conn.Close()
+		dialer := ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return c.conn, nil }}
+		var status int
+		dialer.OnStatusError = func(code int, _ []byte, response io.Reader) {
+			status = code
+			if r, err := http.ReadResponse(bufio.NewReader(response), nil); err == nil {
+				c.logResponse(r)
+			}
+		}
+		_, early, _, err := dialer.Dial(context.Background(), "ws://test"+path+query)
+		if err != nil {
+			if status == 0 {
+				c.log("= no response")
+			}
+			return
+		}
+		var r io.Reader = c.conn
+		if early != nil {
+			r = io.MultiReader(early, c.conn)
+		}
+		c.readFrames(r)
+	}()
+}
+
+func (c *client) readFrames(r io.Reader) {
+	for {
+		frame, err := ws.ReadFrame(r)
+		if err != nil {
+			c.log("< end")
+			return
+		}
+		switch frame.Header.OpCode {
+		case ws.OpText:
+			c.log("< %s", frame.Payload)
+		case ws.OpBinary:
+			c.log("<b %x", frame.Payload)
+		case ws.OpClose:
+			code, _ := ws.ParseCloseFrameData(frame.Payload)
+			c.log("< close %d", code)
+		default:
+			c.log("< opcode %d %q", frame.Header.OpCode, frame.Payload)
+		}
+	}
+}
+
+// send writes what a line of a conversation says.
+func (c *client) send(verb, text string) error {
+	var frame ws.Frame
+	switch verb {
+	case ">":
+		frame = ws.NewTextFrame([]byte(text))
+	case ">b":
+		payload, err := hex.DecodeString(text)
+		if err != nil {
+			return err
+		}
+		frame = ws.NewBinaryFrame(payload)
+	case ">raw":
+		raw, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+		if err != nil {
+			return err
+		}
+		c.out <- raw
+		return nil
+	case "ping":
+		frame = ws.NewPingFrame([]byte(text))
+	case "close":
+		frame = ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))
+	case "drop":
+		return c.conn.Close()
+	default:
+		return fmt.Errorf("unknown verb %q", verb)
+	}
+	data, err := ws.CompileFrame(ws.MaskFrameInPlaceWith(frame, [4]byte{1, 2, 3, 4}))
+	c.out <- data
+	return err
+}

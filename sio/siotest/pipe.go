@@ -1,0 +1,58 @@
+// Package siotest lets tests talk to a server over its real door, in memory
+// and on virtual time: a listener of pipes, a small raw client, and a player
+// of conversations that stand in text files.
+package siotest
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+)
+
+// Listener accepts connections that Dial makes of net.Pipe.
+type Listener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Serve serves a handler on a new listener until the test ends.
+func Serve(t *testing.T, handler http.Handler) *Listener {
+	t.Helper()
+	l := &Listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: handler} //nolint:gosec // no slow strangers in a pipe
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
+	return l
+}
+
+// Dial connects to the listener.
+func (l *Listener) Dial() net.Conn {
+	client, server := net.Pipe()
+	l.conns <- server
+	return client
+}
+
+// Accept implements net.Listener.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *Listener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }

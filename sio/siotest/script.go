@@ -1,0 +1,183 @@
+package siotest
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var update = flag.Bool("update", false, "rewrite the conversations in testdata with what the server says now")
+
+// World is what a conversation is held with.
+type World struct {
+	// Handler is the server's door.
+	Handler http.Handler
+	// Server does what a line `server …` says.
+	Server func(line string) error
+	// Close ends the server; nothing of it may be left.
+	Close func()
+}
+
+// Voice makes the log of one voice on the server's side. What one voice says
+// must not depend on luck: things that happen at the same time need voices of
+// their own.
+type Voice func(name string) func(format string, args ...any)
+
+// Play holds every conversation of testdata and compares what is heard with
+// what the files say.
+//
+// A line at the margin is done; the indented lines below it are what is heard
+// before everything is quiet again:
+//
+//	a ws ?EIO=4&transport=websocket    opens a WebSocket called a
+//	a get ?…  ·  a post ?… body        makes a request called a
+//	a > 40  ·  a >b 0102  ·  a ping    sends text, bytes, a WebSocket ping
+//	a close  ·  a drop                 sends a close frame; drops the connection
+//	+25s                               lets time pass
+//	server …                           does something on the server's side
+//
+// Ids are random; they are written $1, $2, … in the order in which they are
+// heard. The record separator is written ␞.
+func Play(t *testing.T, build func(t *testing.T, voice Voice) World) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no conversations in testdata", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { playFile(t, file, build) })
+		})
+	}
+}
+
+func playFile(t *testing.T, file string, build func(*testing.T, Voice) World) {
+	script, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &player{clients: map[string]*client{}, ids: map[string]string{}, lines: map[string][]string{}}
+	world := build(t, p.logger)
+	p.listener, p.world = Serve(t, world.Handler), world
+	var got strings.Builder
+	for line := range strings.Lines(string(script)) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "    ") {
+			continue
+		}
+		fmt.Fprintln(&got, line)
+		if line != "" && !strings.HasPrefix(line, "#") {
+			if err := p.do(line); err != nil {
+				t.Fatalf("%s: %s: %v", file, line, err)
+			}
+			synctest.Wait()
+			got.WriteString(p.heard())
+		}
+	}
+	world.Close()
+	for _, c := range p.clients {
+		c.end()
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got.String() != string(script) {
+		t.Errorf("%s went differently (run with -update to rewrite it):\n%s", file, got.String())
+	}
+}
+
+// player holds one conversation.
+type player struct {
+	listener *Listener
+	world    World
+	clients  map[string]*client
+	ids      map[string]string // id → $n
+
+	names []string // who may be heard, in the order of their coming
+
+	mu    sync.Mutex
+	lines map[string][]string // what was heard, by name
+}
+
+// do does what a line says.
+func (p *player) do(line string) error {
+	for id, name := range p.ids {
+		line = regexp.MustCompile(regexp.QuoteMeta(name)+`\b`).ReplaceAllLiteralString(line, id)
+	}
+	if after, ok := strings.CutPrefix(line, "+"); ok {
+		d, err := time.ParseDuration(after)
+		time.Sleep(d)
+		return err
+	}
+	name, rest, _ := strings.Cut(line, " ")
+	if name == "server" {
+		return p.world.Server(rest)
+	}
+	verb, text, _ := strings.Cut(rest, " ")
+	switch verb {
+	case "ws", "get", "post", "put":
+		if old := p.clients[name]; old != nil {
+			return fmt.Errorf("%q is taken", name)
+		}
+		c := newClient(p.listener.Dial(), p.logger(name))
+		p.clients[name] = c
+		if verb == "ws" {
+			c.upgrade(text)
+			return nil
+		}
+		query, body, _ := strings.Cut(text, " ")
+		c.request(strings.ToUpper(verb), query, strings.ReplaceAll(body, "␞", "\x1e"))
+		return nil
+	default:
+		c := p.clients[name]
+		if c == nil {
+			return fmt.Errorf("nobody is called %q", name)
+		}
+		return c.send(verb, text)
+	}
+}
+
+// logger makes the log of one voice.
+func (p *player) logger(name string) func(format string, args ...any) {
+	p.names = append(p.names, name)
+	return func(format string, args ...any) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.lines[name] = append(p.lines[name], fmt.Sprintf(format, args...))
+	}
+}
+
+var idPattern = regexp.MustCompile(`"sid":"([A-Za-z0-9_-]{20})"`)
+
+// heard returns what was logged since the last call, voice by voice.
+func (p *player) heard() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all strings.Builder
+	for _, name := range p.names {
+		for _, line := range p.lines[name] {
+			fmt.Fprintf(&all, "    %s %s\n", name, strings.ReplaceAll(line, "\x1e", "␞"))
+		}
+		p.lines[name] = p.lines[name][:0]
+	}
+	text := all.String()
+	for _, match := range idPattern.FindAllStringSubmatch(text, -1) {
+		if _, known := p.ids[match[1]]; !known {
+			p.ids[match[1]] = fmt.Sprintf("$%d", len(p.ids)+1)
+		}
+	}
+	for id, name := range p.ids {
+		text = strings.ReplaceAll(text, id, name)
+	}
+	return text
+}
