@@ -1,0 +1,78 @@
+package sio
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+)
+
+// Delivery is one event on its way.
+type Delivery struct {
+	// Matched is how many sockets the event is for.
+	Matched int
+	tally   *engineio.Tally
+}
+
+// Outcome says what became of the copies of an event.
+type Outcome = engineio.Outcome
+
+// Outcome waits until all copies are decided or ctx ends. It is empty unless
+// the event was Tracked.
+func (d *Delivery) Outcome(ctx context.Context) Outcome {
+	if d.tally == nil {
+		return Outcome{}
+	}
+	return d.tally.Wait(ctx)
+}
+
+// receivers are reused: a broadcast allocates nothing per socket.
+var receivers = sync.Pool{New: func() any { return &[]*Socket{} }}
+
+// Emit sends an event to the sockets of a target. The error is a *FieldError.
+//
+// It queues the event for all of them before it writes to any: while it
+// writes, the events of others join the same queues, and leave with the same
+// system calls.
+func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
+	p, err := e.packet(n.name)
+	if err != nil {
+		return nil, err
+	}
+	pooled := receivers.Get().(*[]*Socket) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	sockets := n.index.Match((*pooled)[:0], t)
+	d := &Delivery{Matched: len(sockets)}
+	if e.Tracked && len(sockets) > 0 {
+		d.tally = engineio.NewTally(len(sockets))
+	}
+	frame := encode(p, engineio.Options{Volatile: e.Volatile, Expires: e.Expires, Tally: d.tally})
+	n.server.metrics.emitted.Inc()
+	n.server.metrics.deliveries.Add(float64(len(sockets)))
+	deliver(sockets, frame)
+	clear(sockets)
+	*pooled = sockets[:0]
+	receivers.Put(pooled)
+	return d, nil
+}
+
+// deliver queues a frame for sockets, then writes.
+func deliver(sockets []*Socket, frame *engineio.Frame) {
+	flushes := sockets[:0] // those whose writing is up to us
+	var slow []*Socket
+	for _, s := range sockets {
+		flush, err := s.queue(frame)
+		if flush {
+			flushes = append(flushes, s)
+		}
+		if errors.Is(err, engineio.ErrSlowConsumer) {
+			slow = append(slow, s)
+		}
+	}
+	for _, s := range flushes {
+		s.conn.session.Flush()
+	}
+	for _, s := range slow {
+		s.conn.session.Close(engineio.SlowConsumer)
+	}
+}

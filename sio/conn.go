@@ -1,0 +1,194 @@
+package sio
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+	"github.com/seed52a35d2d/realtime-server/sio/internal/timeout"
+	"github.com/seed52a35d2d/realtime-server/sio/parser"
+)
+
+// conn is the Socket.IO side of one session: its packets, and its sockets in
+// the namespaces that it has joined.
+type conn struct {
+	// Immutable.
+	server    *Server
+	session   *engineio.Session
+	handshake *Handshake
+
+	recv    sync.Mutex // one message at a time
+	decoder parser.Decoder
+
+	mu      sync.Mutex
+	closed  bool
+	sockets []*Socket // connecting or connected; rarely more than one
+	// left are the namespaces that the server or the client has ended:
+	// packets for them may still be under way.
+	left []string
+	// waits is the list that deadline is in, nil while the conn has a
+	// connected socket.
+	waits    *timeout.List[*conn]
+	deadline timeout.Entry[*conn]
+
+	flow flow
+}
+
+func newConn(server *Server, session *engineio.Session, h *Handshake) *conn {
+	c := &conn{server: server, session: session, handshake: h}
+	c.decoder.MaxAttachments = server.cfg.MaxAttachments
+	c.flow = flow{session: session, limit: server.cfg.MaxInbox}
+	server.wg.Add(1)
+	c.await(server.connects)
+	return c
+}
+
+// Message takes one message of the session (engineio.Receiver).
+func (c *conn) Message(m engineio.Message) error {
+	c.recv.Lock()
+	defer c.recv.Unlock()
+	var p *parser.Packet
+	var err error
+	if m.Binary {
+		p, err = c.decoder.Binary(m.Data)
+	} else {
+		p, err = c.decoder.Text(m.Data)
+	}
+	if err != nil || p == nil {
+		return err
+	}
+	return c.dispatch(p)
+}
+
+// dispatch gives a packet to its socket. An error ends the session.
+func (c *conn) dispatch(p *parser.Packet) error {
+	if p.Type == parser.Connect {
+		return c.connect(p)
+	}
+	s, left := c.socket(p.Namespace)
+	switch {
+	case s == nil && left:
+		return nil // it was sent before the client knew of the end
+	case s == nil:
+		return errNotConnected
+	}
+	switch p.Type {
+	case parser.Event, parser.BinaryEvent:
+		return s.receive(p)
+	case parser.Disconnect:
+		s.close(End{Reason: ReasonClientDisconnect}, nil)
+		return nil
+	case parser.Ack, parser.BinaryAck:
+		return nil // nobody asked for it; the stock server ignores it too
+	default:
+		return parser.ErrType // CONNECT_ERROR is for servers to send
+	}
+}
+
+// connect begins the life of a socket (protocol, "Connection to a namespace").
+// A second CONNECT for the same namespace ends the session.
+func (c *conn) connect(p *parser.Packet) error {
+	n, ok := c.server.Namespace(p.Namespace)
+	if !ok {
+		c.server.metrics.refused.WithLabelValues("invalid namespace").Inc()
+		return ignoreClosed(c.session.Send(refusalFrame(p.Namespace, &Refusal{Message: "Invalid namespace"})))
+	}
+	s := newSocket(n, c, p.Data)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil
+	}
+	if slices.ContainsFunc(c.sockets, func(other *Socket) bool { return other.namespace == n }) {
+		return errConnectTwice
+	}
+	c.sockets = append(c.sockets, s)
+	c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == n.name })
+	if c.waits == c.server.graces {
+		c.wait(c.server.connects)
+	}
+	s.start() // takes the lock of a socket that nobody else knows yet
+	return nil
+}
+
+// socket finds the socket of a namespace, or whether there was one.
+func (c *conn) socket(namespace string) (_ *Socket, left bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sockets {
+		if s.namespace.name == namespace {
+			return s, false
+		}
+	}
+	return nil, c.closed || slices.Contains(c.left, namespace)
+}
+
+// connected notes that a client has a place in a namespace.
+func (c *conn) connected() { c.await(nil) }
+
+// drop forgets a socket that has ended. A client that has none left may stay
+// for a short while.
+func (c *conn) drop(s *Socket, wasConnected bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
+	if !wasConnected || c.closed {
+		return
+	}
+	c.left = append(c.left, s.namespace.name)
+	if len(c.sockets) == 0 {
+		c.wait(c.server.graces)
+	}
+}
+
+// await puts the conn into a list of those without a namespace, or into none.
+func (c *conn) await(list *timeout.List[*conn]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wait(list)
+}
+
+func (c *conn) wait(list *timeout.List[*conn]) {
+	if c.waits != nil {
+		c.waits.Cancel(&c.deadline)
+	}
+	if c.waits = list; list != nil {
+		list.Set(&c.deadline, c)
+	}
+}
+
+// idle is what the lists do with a client that has waited too long.
+func (c *conn) idle(list *timeout.List[*conn]) {
+	c.mu.Lock()
+	over := c.waits == list
+	c.mu.Unlock()
+	if over {
+		c.session.Close(engineio.ForcedClose)
+	}
+}
+
+// Closed ends all sockets of the session (engineio.Receiver).
+func (c *conn) Closed(reason engineio.Reason) {
+	defer c.server.wg.Done()
+	c.mu.Lock()
+	c.closed = true
+	c.wait(nil)
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	for _, s := range sockets {
+		s.close(End{Reason: sessionReasons[reason]}, nil)
+	}
+}
+
+// refusalFrame makes the CONNECT_ERROR packet of a refusal.
+func refusalFrame(namespace string, r *Refusal) *engineio.Frame {
+	data, err := json.Marshal(struct {
+		Message string          `json:"message"`
+		Data    json.RawMessage `json:"data,omitempty"`
+	}{r.Message, r.Data})
+	if err != nil { // the handler's data is no JSON
+		return refusalFrame(namespace, &Refusal{Message: r.Message})
+	}
+	return encode(&parser.Packet{Type: parser.ConnectError, Namespace: namespace, Data: data}, engineio.Options{})
+}

@@ -1,0 +1,155 @@
+package sio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed52a35d2d/realtime-server/sio/siotest"
+)
+
+// narrator is a Handler that tells what it is asked, and decides by what the
+// client's auth says.
+type narrator struct {
+	server, chat func(format string, args ...any) // what happens in / and in /chat
+	last         *Socket
+	gate         chan struct{} // what `slow` clients and events wait for
+}
+
+// log is the voice of a socket's namespace.
+func (n *narrator) log(s *Socket, format string, args ...any) {
+	if s.Namespace().Name() == "/chat" {
+		n.chat(format, args...)
+		return
+	}
+	n.server(format, args...)
+}
+
+func (n *narrator) Connect(ctx context.Context, s *Socket) (*Welcome, error) {
+	n.log(s, "connect %s %s", s.Namespace().Name(), s.Auth())
+	var auth struct{ User, Refuse, Rooms string }
+	if err := json.Unmarshal(s.Auth(), &auth); err != nil {
+		return nil, err
+	}
+	switch auth.Refuse {
+	case "":
+	case "panic":
+		panic("told to")
+	case "slow":
+		select {
+		case <-n.gate:
+		case <-ctx.Done():
+			n.log(s, "gave up: %v", ctx.Err())
+			return nil, ctx.Err()
+		}
+	case "plain":
+		return nil, &Refusal{Message: "No"}
+	default:
+		return nil, &Refusal{Message: auth.Refuse, Data: []byte(`{"code":"WHY"}`)}
+	}
+	n.last = s
+	return &Welcome{User: auth.User, Rooms: strings.Fields(auth.Rooms), Events: []*Event{{Name: "welcome"}}}, nil
+}
+
+func (n *narrator) Connected(_ context.Context, s *Socket) {
+	n.log(s, "connected %q %v", s.User(), s.Rooms())
+}
+
+func (n *narrator) Event(_ context.Context, s *Socket, e *ClientEvent) {
+	var args []string
+	for _, a := range e.Args {
+		switch {
+		case a.Binary != nil:
+			args = append(args, fmt.Sprintf("bytes %x", a.Binary))
+		case a.Attachments != nil:
+			args = append(args, fmt.Sprintf("%s with %x", a.JSON, a.Attachments))
+		default:
+			args = append(args, string(a.JSON))
+		}
+	}
+	n.log(s, "event %s(%s)", e.Name, strings.Join(args, "; "))
+	switch e.Name {
+	case "echo":
+		_ = e.Ack(e.Args...)
+		_ = e.Ack(Arg{JSON: []byte(`"twice"`)})
+	case "panic":
+		panic("told to")
+	case "slow":
+		<-n.gate
+	case "join":
+		if err := s.Join("r1", "r2", "r3", "r4"); err != nil {
+			n.log(s, "join: %v", err)
+		}
+	}
+}
+
+func (n *narrator) Disconnected(_ context.Context, s *Socket, end End) {
+	n.log(s, "disconnected %q %v: %s %s", s.User(), s.Rooms(), end.Reason, end.Detail)
+}
+
+// do is what the line `server …` of a conversation means here.
+func (n *narrator) do(server *Server, line string) error {
+	verb, rest, _ := strings.Cut(line, " ")
+	hub, _ := server.Namespace("/")
+	event := &Event{Name: "news", Args: []Arg{{JSON: []byte(`"hi"`)}}}
+	disconnect := Disconnect{Detail: "told to", Last: &Event{Name: "bye"}}
+	switch verb {
+	case "everyone", "rooms", "users":
+		target := Target{Everyone: verb == "everyone", ExceptRooms: []string{"quiet"}}
+		if verb == "rooms" {
+			target.Rooms = strings.Fields(rest)
+		} else if verb == "users" {
+			target.Users = strings.Fields(rest)
+		}
+		d, err := hub.Emit(target, event)
+		n.server("matched %d", d.Matched)
+		return err
+	case "bytes":
+		event.Args = []Arg{{Binary: []byte{1, 2}}, {JSON: []byte(`{"a":{"_placeholder":true,"num":0}}`), Attachments: [][]byte{{3}}}}
+		_, err := hub.Emit(Target{Everyone: true}, event)
+		return err
+	case "emit":
+		return n.last.Emit(&Event{Name: rest})
+	case "disconnect":
+		return n.last.Disconnect(disconnect)
+	case "reconnect":
+		disconnect.Reconnect = true
+		return n.last.Disconnect(disconnect)
+	case "release":
+		n.gate <- struct{}{}
+	case "drain":
+		go server.Drain(context.Background(), time.Second)
+	case "rooms?":
+		n.server("rooms %v", hub.Rooms())
+	default:
+		return errors.New("unknown verb " + verb)
+	}
+	return nil
+}
+
+func TestConversations(t *testing.T) {
+	siotest.Play(t, func(t *testing.T, voice siotest.Voice) siotest.World {
+		n := &narrator{server: voice("server"), chat: voice("chat"), gate: make(chan struct{})}
+		cfg := DefaultConfig()
+		cfg.Namespaces = []string{"/", "/chat"}
+		cfg.MaxAttachments = 2
+		cfg.MaxRooms = 3
+		cfg.MaxInbox = 1000
+		server, err := New(cfg, n, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return siotest.World{
+			Handler: server,
+			Server:  func(line string) error { return n.do(server, line) },
+			Close:   func() { server.Close(t.Context()) },
+		}
+	})
+}

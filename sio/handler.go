@@ -1,0 +1,93 @@
+package sio
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+	"github.com/seed52a35d2d/realtime-server/sio/parser"
+)
+
+// Handler makes the decisions of a Server.
+//
+// For one socket the calls never overlap, and come in this order: Connect,
+// Connected, any number of Event, Disconnected. They may block; the client's
+// next events then wait, and in the end its network does. The contexts end
+// when the server is closed.
+type Handler interface {
+	// Connect decides whether a client may join the socket's namespace. A
+	// *Refusal keeps it out and tells it why; any other error keeps it out
+	// with "Internal error". The context also ends when the client leaves.
+	Connect(ctx context.Context, s *Socket) (*Welcome, error)
+	// Connected is called when the client was told that it is connected.
+	Connected(ctx context.Context, s *Socket)
+	// Event is called for every event of the client.
+	Event(ctx context.Context, s *Socket, e *ClientEvent)
+	// Disconnected is called once for every socket that Connected was called
+	// for, after its last event.
+	Disconnected(ctx context.Context, s *Socket, end End)
+}
+
+// Handshake is what is known of the request that a client's session began
+// with.
+type Handshake = engineio.Handshake
+
+// Arg is one argument of an event or an acknowledgement. Exactly one of JSON
+// and Binary is set; see parser.Arg for bytes within JSON.
+type Arg = parser.Arg
+
+// Welcome lets a client in.
+type Welcome struct {
+	// User is who it is; "" belongs to no user.
+	User string
+	// Rooms that it joins.
+	Rooms []string
+	// Data is kept for Socket.Data.
+	Data any
+	// Events are what the client receives first.
+	Events []*Event
+}
+
+// Refusal keeps a client out.
+type Refusal struct {
+	// Message is the message of the client's connect_error.
+	Message string
+	// Data is the data of the client's connect_error, as JSON; nil means
+	// none.
+	Data []byte
+}
+
+// Error is the message that the client sees.
+func (r *Refusal) Error() string { return r.Message }
+
+// ClientEvent is an event that a client emitted.
+type ClientEvent struct {
+	Name string
+	Args []Arg
+
+	socket *Socket
+	size   int // bytes, for the limit of the inbox
+	id     uint64
+	wants  bool
+	acked  atomic.Bool
+}
+
+// WantsAck reports whether the client waits for an acknowledgement.
+func (e *ClientEvent) WantsAck() bool { return e.wants }
+
+// Ack answers the event, if the client asked for it. Of several calls the
+// first counts. The error says which argument cannot be encoded; the event is
+// then still unanswered.
+func (e *ClientEvent) Ack(args ...Arg) error {
+	if !e.wants {
+		return nil
+	}
+	p, err := parser.NewAck(e.socket.namespace.name, e.id, args)
+	if err != nil {
+		return err
+	}
+	if e.acked.CompareAndSwap(false, true) {
+		_ = e.socket.send(encode(p, engineio.Options{})) // a client that has left waits for nothing
+	}
+	return nil
+}

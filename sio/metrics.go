@@ -1,0 +1,40 @@
+package sio
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics counts what an operator wants to know of the sockets.
+type metrics struct {
+	sockets      *prometheus.GaugeVec   // by namespace
+	refused      *prometheus.CounterVec // by cause
+	disconnected *prometheus.CounterVec // by reason
+	received     prometheus.Counter
+	emitted      prometheus.Counter
+	deliveries   prometheus.Counter
+	panics       prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "realtime_" + name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	vec := func(name, help, label string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "realtime_" + name, Help: help}, []string{label})
+		reg.MustRegister(c)
+		return c
+	}
+	m := &metrics{
+		sockets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "realtime_sockets", Help: "Sockets that are connected, by namespace.",
+		}, []string{"namespace"}),
+		refused:      vec("sockets_refused_total", "CONNECT packets answered with CONNECT_ERROR, by cause: invalid namespace, handler.", "cause"),
+		disconnected: vec("sockets_disconnected_total", "Sockets ended, by reason.", "reason"),
+		received:     counter("events_received_total", "Events received from clients."),
+		emitted:      counter("events_emitted_total", "Events emitted to targets; one for many receivers counts once."),
+		deliveries:   counter("events_delivered_total", "Copies of events queued for sockets."),
+		panics:       counter("handler_panics_total", "Panics of event handlers that were caught."),
+	}
+	reg.MustRegister(m.sockets)
+	return m
+}

@@ -1,0 +1,84 @@
+package sio
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed52a35d2d/realtime-server/sio/adapter"
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+	"github.com/seed52a35d2d/realtime-server/sio/parser"
+)
+
+// Target names sockets of a namespace.
+type Target = adapter.Target
+
+// Namespace holds the sockets that have joined it.
+type Namespace struct {
+	name    string
+	server  *Server
+	index   *adapter.Index[*Socket]
+	sockets prometheus.Gauge
+	goodbye *engineio.Frame // the DISCONNECT packet
+}
+
+func newNamespace(s *Server, name string) *Namespace {
+	return &Namespace{
+		name:    name,
+		server:  s,
+		index:   adapter.NewIndex[*Socket](s.cfg.MaxRooms),
+		sockets: s.metrics.sockets.WithLabelValues(name),
+		goodbye: encode(&parser.Packet{Type: parser.Disconnect, Namespace: name}, engineio.Options{}),
+	}
+}
+
+// Name is the namespace's name, for example "/".
+func (n *Namespace) Name() string { return n.name }
+
+// Socket returns the socket with an id.
+func (n *Namespace) Socket(id string) (*Socket, bool) {
+	m, ok := n.index.Get(id)
+	if !ok {
+		return nil, false
+	}
+	return m.Value, true
+}
+
+// Sockets returns the sockets of a target, each once, in no order.
+func (n *Namespace) Sockets(t Target) []*Socket { return n.index.Match(nil, t) }
+
+// Rooms returns every room that has members, with their number.
+func (n *Namespace) Rooms() map[string]int { return n.index.Rooms() }
+
+// Join makes the sockets of a target join rooms. refused are those that would
+// be in too many rooms; they join none.
+func (n *Namespace) Join(t Target, rooms []string) (matched, refused int) {
+	sockets := n.Sockets(t)
+	for _, s := range sockets {
+		if s.Join(rooms...) != nil {
+			refused++
+		}
+	}
+	return len(sockets), refused
+}
+
+// Leave makes the sockets of a target leave rooms.
+func (n *Namespace) Leave(t Target, rooms []string) (matched int) {
+	sockets := n.Sockets(t)
+	for _, s := range sockets {
+		s.Leave(rooms...)
+	}
+	return len(sockets)
+}
+
+// Disconnect ends the sockets of a target. The error is a *FieldError about
+// d.Last; nothing has happened then.
+func (n *Namespace) Disconnect(t Target, d Disconnect) (matched int, err error) {
+	frames, err := d.frames(n)
+	if err != nil {
+		return 0, err
+	}
+	sockets := n.Sockets(t)
+	for _, s := range sockets {
+		s.disconnect(d, frames)
+	}
+	return len(sockets), nil
+}

@@ -1,0 +1,64 @@
+package sio
+
+import (
+	"time"
+
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+)
+
+// Reason says why a socket ended, in the words of Socket.IO's own server where
+// it has one.
+type Reason uint8
+
+// The reasons.
+const (
+	// ReasonClientDisconnect: the client left the namespace.
+	ReasonClientDisconnect Reason = iota + 1
+	// ReasonServerDisconnect: Socket.Disconnect was called.
+	ReasonServerDisconnect
+	// ReasonExpired: the client's credential ended.
+	ReasonExpired
+	// ReasonTransportClose: the client closed its connection.
+	ReasonTransportClose
+	// ReasonTransportError: the connection broke.
+	ReasonTransportError
+	// ReasonPingTimeout: the client did not answer a ping.
+	ReasonPingTimeout
+	// ReasonParseError: the client sent what is no packet.
+	ReasonParseError
+	// ReasonForcedClose: the server closed the connection, for the sake of
+	// another namespace on it.
+	ReasonForcedClose
+	// ReasonShutdown: the server ends or drains.
+	ReasonShutdown
+	// ReasonSlowConsumer: the client was too far behind in reading.
+	ReasonSlowConsumer
+)
+
+var reasonTexts = [...]string{
+	"none", "client namespace disconnect", "server namespace disconnect", "credential expired",
+	"transport close", "transport error", "ping timeout", "parse error",
+	"forced close", "server shutting down", "slow consumer",
+}
+
+// String is the reason's text, stable for logs, metrics and backends.
+func (r Reason) String() string { return reasonTexts[r] }
+
+// sessionReasons says what the end of a session is for its sockets.
+var sessionReasons = map[engineio.Reason]Reason{
+	engineio.TransportClose: ReasonTransportClose,
+	engineio.TransportError: ReasonTransportError,
+	engineio.PingTimeout:    ReasonPingTimeout,
+	engineio.ParseError:     ReasonParseError,
+	engineio.ForcedClose:    ReasonForcedClose,
+	engineio.ServerShutdown: ReasonShutdown,
+	engineio.SlowConsumer:   ReasonSlowConsumer,
+}
+
+// End is how a socket ended.
+type End struct {
+	Reason Reason
+	// Detail is what the caller of Disconnect had to say.
+	Detail string
+	At     time.Time
+}

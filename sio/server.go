@@ -1,0 +1,99 @@
+package sio
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+	"github.com/seed52a35d2d/realtime-server/sio/internal/timeout"
+)
+
+// Server is a Socket.IO endpoint. Mount it at the path that clients use.
+type Server struct {
+	// Immutable.
+	cfg        Config
+	handler    Handler
+	log        *slog.Logger
+	metrics    *metrics
+	engine     *engineio.Server
+	namespaces map[string]*Namespace
+
+	// Clients that have no namespace: yet, and any more.
+	connects, graces *timeout.List[*conn]
+
+	ctx    context.Context //nolint:containedctx // the parent of every Handler call; Close ends it
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // conns, and the sockets that are busy with the Handler
+}
+
+// New makes a server. Its metrics are registered with reg.
+func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registerer) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg), namespaces: map[string]*Namespace{}}
+	for _, name := range cfg.Namespaces {
+		s.namespaces[name] = newNamespace(s, name)
+	}
+	s.connects = timeout.New(cfg.ConnectTimeout, func(c *conn) { c.idle(s.connects) })
+	s.graces = timeout.New(cfg.DisconnectGrace, func(c *conn) { c.idle(s.graces) })
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	var err error
+	s.engine, err = engineio.New(cfg.Engine, opener{s}, log, reg)
+	return s, err
+}
+
+// opener gives the engine a conn for every session.
+type opener struct{ server *Server }
+
+func (o opener) Open(session *engineio.Session, h *Handshake) engineio.Receiver {
+	return newConn(o.server, session, h)
+}
+
+// ServeHTTP serves the requests of all clients.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Namespace returns a namespace of the configuration.
+func (s *Server) Namespace(name string) (*Namespace, bool) {
+	n, ok := s.namespaces[name]
+	return n, ok
+}
+
+// Drain refuses newcomers with HTTP status 503 and closes the connections of
+// all clients, spread evenly over the window, so that stock clients come back
+// elsewhere. What was emitted before is delivered. It returns when all were
+// closed or ctx ends.
+func (s *Server) Drain(ctx context.Context, window time.Duration) {
+	sessions := s.engine.Drain()
+	if len(sessions) == 0 {
+		return
+	}
+	pace := time.NewTicker(max(window/time.Duration(len(sessions)), time.Microsecond))
+	defer pace.Stop()
+	for _, session := range sessions {
+		select {
+		case <-pace.C:
+		case <-ctx.Done():
+			return
+		}
+		session.Close(engineio.ServerShutdown)
+	}
+}
+
+// Close ends all connections and returns when nothing is left: no goroutine,
+// and no call of the Handler. Calls that still run have until ctx ends; then
+// theirs does.
+func (s *Server) Close(ctx context.Context) {
+	stop := context.AfterFunc(ctx, s.cancel)
+	defer stop()
+	s.engine.Close()
+	s.wg.Wait()
+	s.cancel()
+	s.connects.Stop()
+	s.graces.Stop()
+}

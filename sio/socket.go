@@ -1,0 +1,167 @@
+package sio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/seed52a35d2d/realtime-server/sio/adapter"
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+	"github.com/seed52a35d2d/realtime-server/sio/parser"
+)
+
+type socketState uint8
+
+const (
+	// connecting: the Handler decides.
+	connecting socketState = iota
+	// connected: the client was told.
+	connected
+	// closed: nothing is sent or received any more.
+	closed
+)
+
+// Socket is one client in one namespace.
+type Socket struct {
+	// Immutable. member.User is set when the client is let in.
+	namespace *Namespace
+	conn      *conn
+	auth      json.RawMessage
+	cancel    context.CancelFunc // ends the context of Handler.Connect
+	member    adapter.Member[*Socket]
+
+	mu          sync.Mutex // see accept for what happens under it
+	state       socketState
+	data        any
+	connectedAt time.Time
+	inbox       inbox
+}
+
+func newSocket(n *Namespace, c *conn, auth []byte) *Socket {
+	s := &Socket{namespace: n, conn: c, auth: auth}
+	if auth == nil {
+		s.auth = json.RawMessage(`{}`)
+	}
+	s.member.ID, s.member.Value = engineio.NewID(), s
+	return s
+}
+
+// ID is the socket's id, as the client knows it.
+func (s *Socket) ID() string { return s.member.ID }
+
+// Namespace is where the socket is.
+func (s *Socket) Namespace() *Namespace { return s.namespace }
+
+// User is what Welcome said; "" before.
+func (s *Socket) User() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.member.User
+}
+
+// Data is what Welcome said; nil before.
+func (s *Socket) Data() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data
+}
+
+// ConnectedAt is when the client was let in; zero before.
+func (s *Socket) ConnectedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connectedAt
+}
+
+// Auth is what the client gave as its `auth` option, "{}" if nothing.
+func (s *Socket) Auth() json.RawMessage { return s.auth }
+
+// Handshake is what is known of the client's first request.
+func (s *Socket) Handshake() *Handshake { return s.conn.handshake }
+
+// Transport is what carries the client at the moment: "polling" or
+// "websocket".
+func (s *Socket) Transport() string { return s.conn.session.Transport() }
+
+// Rooms are the rooms the socket is in, sorted.
+func (s *Socket) Rooms() []string { return s.namespace.index.RoomsOf(&s.member) }
+
+// Join makes the socket join rooms: all of them, or none if it returns
+// ErrTooManyRooms or ErrClosed.
+func (s *Socket) Join(rooms ...string) error {
+	err := s.namespace.index.Join(&s.member, rooms)
+	if errors.Is(err, adapter.ErrGone) {
+		return ErrClosed
+	}
+	return err
+}
+
+// Leave makes the socket leave rooms.
+func (s *Socket) Leave(rooms ...string) { s.namespace.index.Leave(&s.member, rooms) }
+
+// Emit sends an event to this socket alone. The error is a *FieldError,
+// ErrClosed or ErrSlowConsumer.
+func (s *Socket) Emit(e *Event) error {
+	p, err := e.packet(s.namespace.name)
+	if err != nil {
+		return err
+	}
+	return s.send(encode(p, engineio.Options{Volatile: e.Volatile, Expires: e.Expires}))
+}
+
+// send queues a frame and writes it.
+func (s *Socket) send(f *engineio.Frame) error {
+	flush, err := s.queue(f)
+	if flush {
+		s.conn.session.Flush()
+	}
+	if errors.Is(err, engineio.ErrSlowConsumer) {
+		s.conn.session.Close(engineio.SlowConsumer)
+	}
+	return err
+}
+
+// queue queues a frame, unless the socket has ended. Where the socket is being
+// let in at this moment, it waits for that, so that nothing precedes the
+// CONNECT packet.
+func (s *Socket) queue(f *engineio.Frame) (flush bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != connected {
+		f.Drop()
+		return false, ErrClosed
+	}
+	return s.conn.session.Queue(f)
+}
+
+// receive puts an event of the client into the inbox.
+func (s *Socket) receive(p *parser.Packet) error {
+	name, args, err := p.Event()
+	if err != nil {
+		return err
+	}
+	s.conn.server.metrics.received.Inc()
+	e := &ClientEvent{Name: name, Args: args, socket: s, id: p.ID, wants: p.HasID, size: eventOverhead + len(p.Data)}
+	for _, a := range p.Attachments {
+		e.size += len(a)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state {
+	case connecting:
+		return errNotConnected
+	case closed:
+		return nil // it was sent before the client knew of the end
+	}
+	s.conn.flow.add(e.size)
+	s.post(func(ctx context.Context) {
+		defer s.conn.flow.done(e.size)
+		s.conn.server.handler.Event(ctx, s, e)
+	})
+	return nil
+}
+
+// eventOverhead is what a waiting event costs beside its payload, in bytes.
+const eventOverhead = 256
