@@ -12,23 +12,23 @@ import (
 // Config holds the options of a Server.
 type Config struct {
 	// Engine holds the options of the transports.
-	Engine engineio.Config
+	Engine engineio.Config `yaml:",inline"`
 	// Namespaces that clients may connect to; each begins with "/".
-	Namespaces []string
+	Namespaces []string `yaml:"-"`
 	// ConnectTimeout is how long a client may stay without having joined a
 	// namespace.
-	ConnectTimeout time.Duration
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`
 	// DisconnectGrace is how long a client whose last namespace has ended may
 	// stay to join one again.
-	DisconnectGrace time.Duration
+	DisconnectGrace time.Duration `yaml:"disconnect_grace"`
 	// MaxAttachments is how many binary attachments an event of a client may
 	// have.
-	MaxAttachments int
+	MaxAttachments int `yaml:"max_attachments"`
 	// MaxRooms is how many rooms a socket may be in.
-	MaxRooms int
+	MaxRooms int `yaml:"max_rooms"`
 	// MaxInbox is how many bytes of events may wait for the Handler, per
 	// client, before the server stops reading from it.
-	MaxInbox int
+	MaxInbox int `yaml:"max_inbox"`
 }
 
 // DefaultConfig is Socket.IO's where that has a default.

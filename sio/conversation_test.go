@@ -103,9 +103,10 @@ func (n *narrator) do(server *Server, line string) error {
 	switch verb {
 	case "everyone", "rooms", "users":
 		target := Target{Everyone: verb == "everyone", ExceptRooms: []string{"quiet"}}
-		if verb == "rooms" {
+		switch verb {
+		case "rooms":
 			target.Rooms = strings.Fields(rest)
-		} else if verb == "users" {
+		case "users":
 			target.Users = strings.Fields(rest)
 		}
 		d, err := hub.Emit(target, event)
@@ -136,6 +137,7 @@ func (n *narrator) do(server *Server, line string) error {
 
 func TestConversations(t *testing.T) {
 	siotest.Play(t, func(t *testing.T, voice siotest.Voice) siotest.World {
+		t.Helper()
 		n := &narrator{server: voice("server"), chat: voice("chat"), gate: make(chan struct{})}
 		cfg := DefaultConfig()
 		cfg.Namespaces = []string{"/", "/chat"}

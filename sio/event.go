@@ -50,8 +50,7 @@ func (e *Event) packet(namespace string) (*parser.Packet, error) {
 		return nil, &FieldError{"name", problem}
 	}
 	p, err := parser.NewEvent(namespace, e.Name, e.Args)
-	var bad *parser.ArgError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*parser.ArgError](err); ok {
 		return nil, &FieldError{fmt.Sprintf("args[%d]", bad.Index), bad.Problem}
 	}
 	return p, err

@@ -12,34 +12,42 @@ import (
 
 // start has the Handler decide about the socket. The conn's lock is held.
 func (s *Socket) start() {
-	ctx, cancel := context.WithCancel(s.conn.server.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancel = cancel
-	s.post(func(context.Context) {
-		defer cancel()
-		s.decide(ctx)
-	})
+	s.post(s.decide)
 }
 
 // decide asks the Handler and lets the client in or keeps it out.
 func (s *Socket) decide(ctx context.Context) {
-	server := s.conn.server
-	var welcome *Welcome
-	var err error
-	if crash := guard(ctx, func(ctx context.Context) { welcome, err = server.handler.Connect(ctx, s) }); crash != nil {
-		server.logPanic(crash)
-		err = crash
-	}
+	welcome, err := s.ask(ctx)
 	if err == nil {
 		err = s.accept(welcome)
 	}
 	switch {
 	case err == nil:
-		server.handler.Connected(server.ctx, s)
+		s.conn.server.handler.Connected(ctx, s)
 	case !errors.Is(err, ErrClosed):
 		s.refuse(err)
 	}
+}
+
+// ask calls Handler.Connect with a context that also ends with the socket.
+func (s *Socket) ask(ctx context.Context) (welcome *Welcome, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.cancel = cancel
+	gone := s.state == closed
+	s.mu.Unlock()
+	if gone {
+		return nil, ErrClosed
+	}
+	server := s.conn.server
+	if crash := guard(ctx, func(ctx context.Context) { welcome, err = server.handler.Connect(ctx, s) }); crash != nil {
+		server.logPanic(crash)
+		return nil, crash
+	}
+	return welcome, err
 }
 
 // accept makes the client a member of its namespace and tells it so. All of it
@@ -95,15 +103,15 @@ func (s *Socket) connectFrame() *engineio.Frame {
 	return encode(&parser.Packet{Type: parser.Connect, Namespace: s.namespace.name, Data: data}, engineio.Options{})
 }
 
-// internalError is what a client sees when the Handler failed.
-var internalError = &Refusal{
+// errInternal is what a client sees when the Handler failed.
+var errInternal = &Refusal{
 	Message: "Internal error",
 	Data:    json.RawMessage(`{"code":"INTERNAL","reason":"Internal error","temporary":true}`),
 }
 
 // refuse tells the client why it is kept out.
 func (s *Socket) refuse(err error) {
-	refusal := internalError
+	refusal := errInternal
 	errors.As(err, &refusal)
 	s.conn.server.metrics.refused.WithLabelValues("handler").Inc()
 	_ = s.conn.session.Send(refusalFrame(s.namespace.name, refusal)) // a client that has left need not know
@@ -173,6 +181,7 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 		return false
 	}
 	s.state = closed
+	cancel := s.cancel
 	s.conn.server.wg.Add(1) // while the lock keeps conn.Closed from being through
 	defer s.conn.server.wg.Done()
 	flush := false
@@ -182,7 +191,9 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 	}
 	s.mu.Unlock()
 
-	s.cancel()
+	if cancel != nil {
+		cancel()
+	}
 	if was == connected {
 		s.leave(end)
 	}

@@ -1,6 +1,8 @@
 package sio
 
 import (
+	"errors"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed52a35d2d/realtime-server/sio/adapter"
@@ -53,7 +55,7 @@ func (n *Namespace) Rooms() map[string]int { return n.index.Rooms() }
 func (n *Namespace) Join(t Target, rooms []string) (matched, refused int) {
 	sockets := n.Sockets(t)
 	for _, s := range sockets {
-		if s.Join(rooms...) != nil {
+		if errors.Is(s.Join(rooms...), ErrTooManyRooms) {
 			refused++
 		}
 	}

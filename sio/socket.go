@@ -29,11 +29,11 @@ type Socket struct {
 	namespace *Namespace
 	conn      *conn
 	auth      json.RawMessage
-	cancel    context.CancelFunc // ends the context of Handler.Connect
 	member    adapter.Member[*Socket]
 
 	mu          sync.Mutex // see accept for what happens under it
 	state       socketState
+	cancel      context.CancelFunc // ends the context of Handler.Connect
 	data        any
 	connectedAt time.Time
 	inbox       inbox
@@ -149,10 +149,10 @@ func (s *Socket) receive(p *parser.Packet) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch s.state {
-	case connecting:
+	if s.state == connecting {
 		return errNotConnected
-	case closed:
+	}
+	if s.state == closed {
 		return nil // it was sent before the client knew of the end
 	}
 	s.conn.flow.add(e.size)

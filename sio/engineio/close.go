@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -47,8 +46,7 @@ func (s *Session) close(reason Reason, answer *Frame) {
 	s.mu.Unlock()
 
 	s.server.metrics.closed(reason)
-	s.server.log.LogAttrs(context.Background(), slog.LevelDebug, "session closed",
-		slog.String("sid", s.id), slog.String("reason", reason.String()))
+	s.server.log.Debug("session closed", slog.String("sid", s.id), slog.String("reason", reason.String()))
 	s.receiver.Closed(reason)
 	if probe != nil {
 		probe.close()

@@ -12,29 +12,29 @@ import (
 // they have in Socket.IO's own server.
 type Config struct {
 	// Transports that a session may begin with: "polling", "websocket".
-	Transports []string
+	Transports []string `yaml:"transports"`
 	// AllowUpgrades lets a polling session move to a WebSocket.
-	AllowUpgrades bool
+	AllowUpgrades bool `yaml:"allow_upgrades"`
 	// PingInterval is the time between two pings of the server.
-	PingInterval time.Duration
+	PingInterval time.Duration `yaml:"ping_interval"`
 	// PingTimeout is how long a client may take to answer a ping.
-	PingTimeout time.Duration
+	PingTimeout time.Duration `yaml:"ping_timeout"`
 	// UpgradeTimeout is how long an upgrade may take.
-	UpgradeTimeout time.Duration
+	UpgradeTimeout time.Duration `yaml:"upgrade_timeout"`
 	// MaxPayload is the largest message or polling body that a client may
 	// send, in bytes (Socket.IO: maxHttpBufferSize).
-	MaxPayload int
+	MaxPayload int `yaml:"max_payload"`
 	// MaxQueue is how many bytes may wait for one client. A client that is
 	// further behind is closed as a slow consumer.
-	MaxQueue int
+	MaxQueue int `yaml:"max_queue"`
 	// CloseTimeout is how long a session that the server ends may take to
 	// fetch what was queued for it.
-	CloseTimeout time.Duration
+	CloseTimeout time.Duration `yaml:"close_timeout"`
 	// TrustedProxies are the peers whose X-Forwarded-For and
 	// X-Forwarded-Proto headers are believed.
-	TrustedProxies []netip.Prefix
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// CORS says which foreign origins browsers may connect from.
-	CORS CORS
+	CORS CORS `yaml:"cors"`
 }
 
 // DefaultConfig is Socket.IO's.

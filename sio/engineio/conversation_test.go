@@ -66,6 +66,7 @@ func (n *narrator) do(server *Server, line string) error {
 
 func TestConversations(t *testing.T) {
 	siotest.Play(t, func(t *testing.T, voice siotest.Voice) siotest.World {
+		t.Helper()
 		n := &narrator{log: voice("server")}
 		cfg := DefaultConfig()
 		cfg.MaxPayload = 1000

@@ -16,13 +16,13 @@ type CORS struct {
 	// Origins are those allowed, for example "https://app.example.com"; one
 	// "*" within each stands for anything. Once there are any, WebSockets
 	// are held to the list as well.
-	Origins []string
+	Origins []string `yaml:"origins"`
 	// Credentials lets browsers send cookies along. Not possible with "*".
-	Credentials bool
+	Credentials bool `yaml:"credentials"`
 	// Headers are the request headers allowed beside the simple ones.
-	Headers []string
+	Headers []string `yaml:"headers"`
 	// MaxAge is how long browsers may keep a preflight answer.
-	MaxAge time.Duration
+	MaxAge time.Duration `yaml:"max_age"`
 }
 
 // wrap answers preflights and adds the CORS headers to every answer, errors

@@ -142,7 +142,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.endPost()
-	s.waitResumed(r.Context())
+	s.waitResumed(r.Context().Done())
 	body, err := s.readBody(w, r)
 	var tooBig *http.MaxBytesError
 	switch {

@@ -3,7 +3,7 @@ package engineio
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -169,21 +169,12 @@ func (s *Session) abort(w http.ResponseWriter) {
 
 // openData is the payload of the OPEN packet (protocol, "Handshake").
 func (s *Server) openData(session *Session) []byte {
-	upgrades := []string{}
+	upgrades := ""
 	if session.ws == nil && s.cfg.AllowUpgrades && slices.Contains(s.cfg.Transports, WebSocket) {
-		upgrades = append(upgrades, WebSocket)
+		upgrades = `"websocket"`
 	}
-	data, err := json.Marshal(struct {
-		SID          string   `json:"sid"`
-		Upgrades     []string `json:"upgrades"`
-		PingInterval int64    `json:"pingInterval"`
-		PingTimeout  int64    `json:"pingTimeout"`
-		MaxPayload   int      `json:"maxPayload"`
-	}{session.id, upgrades, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload})
-	if err != nil {
-		panic(err) // strings and numbers always marshal
-	}
-	return data
+	return fmt.Appendf(nil, `{"sid":%q,"upgrades":[%s],"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
+		session.id, upgrades, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload)
 }
 
 // NewID makes an id of 20 characters that nobody can guess. Peers of the Node

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"context"
 	"sync"
 
 	"github.com/seed52a35d2d/realtime-server/sio/internal/timeout"
@@ -111,8 +110,9 @@ func (s *Session) resume() {
 	}
 }
 
-// waitResumed blocks a reader while the session is paused and open.
-func (s *Session) waitResumed(ctx context.Context) {
+// waitResumed blocks a reader while the session is paused and open, and done
+// is not closed.
+func (s *Session) waitResumed(done <-chan struct{}) {
 	s.mu.Lock()
 	resumed := s.resumed
 	s.mu.Unlock()
@@ -121,7 +121,7 @@ func (s *Session) waitResumed(ctx context.Context) {
 	}
 	select {
 	case <-resumed:
-	case <-ctx.Done():
+	case <-done:
 	}
 }
 

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -49,7 +48,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 	}
 	early, err = rw.Peek(rw.Reader.Buffered())
 	if err != nil {
-		conn.Close() //nolint:errcheck,gosec // it is being given up
+		_ = conn.Close() // it is being given up
 		return nil, nil, err
 	}
 	c = &wsConn{conn: conn, fast: newNonblocking(conn)}
@@ -62,7 +61,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 func (c *wsConn) run(early []byte) {
 	err := c.decoder.feed(early, c.receive)
 	for err == nil {
-		c.session.waitResumed(context.Background())
+		c.session.waitResumed(nil) // the end of the session resumes too
 		err = c.readSome()
 	}
 	c.session.lost(c, err)
@@ -101,12 +100,13 @@ func (c *wsConn) receive(op ws.OpCode, payload []byte) error {
 		return io.EOF
 	case ws.OpBinary:
 		return s.fromWebSocket(c, packet{kind: packetMessage, binary: true, data: payload})
+	default:
+		p, err := decodeText(payload)
+		if err != nil {
+			return ended(ParseError)
+		}
+		return s.fromWebSocket(c, p)
 	}
-	p, err := decodeText(payload)
-	if err != nil {
-		return ended(ParseError)
-	}
-	return s.fromWebSocket(c, p)
 }
 
 // fromWebSocket gives a packet to the session, or to its upgrade.

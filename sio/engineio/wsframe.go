@@ -196,8 +196,7 @@ func closeFrame(code ws.StatusCode) *Frame {
 
 // closeCode is the close code that answers an error of feed.
 func closeCode(err error) ws.StatusCode {
-	var breach *wsError
-	if errors.As(err, &breach) {
+	if breach, ok := errors.AsType[*wsError](err); ok {
 		return breach.code
 	}
 	return ws.StatusNormalClosure

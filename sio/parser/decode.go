@@ -142,12 +142,10 @@ func kind(v []byte) byte {
 func eventNamed(array []byte) bool {
 	start := skipSpace(array, skipSpace(array, 0)+1)
 	first := array[start:skipValue(array, start)]
-	switch c := kind(first); {
-	case c == '"':
+	if kind(first) == '"' {
 		return !Reserved(unquote(first))
-	default:
-		return c == '-' || isDigit(c)
 	}
+	return kind(first) == '-' || isDigit(kind(first))
 }
 
 // Event splits the payload of an EVENT or BINARY_EVENT into the event's name

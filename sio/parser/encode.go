@@ -10,13 +10,11 @@ import (
 // when the packet has attachments.
 func Append(dst []byte, p *Packet) []byte {
 	t := p.Type
-	if len(p.Attachments) > 0 {
-		switch t {
-		case Event:
-			t = BinaryEvent
-		case Ack:
-			t = BinaryAck
-		}
+	if len(p.Attachments) > 0 && t == Event {
+		t = BinaryEvent
+	}
+	if len(p.Attachments) > 0 && t == Ack {
+		t = BinaryAck
 	}
 	dst = append(dst, '0'+byte(t))
 	if t == BinaryEvent || t == BinaryAck {

@@ -44,6 +44,7 @@ func FuzzDecoder(f *testing.F) {
 
 // roundTripArgs takes an event apart and puts it together again.
 func roundTripArgs(t *testing.T, p *Packet) {
+	t.Helper()
 	if p.Type != Event && p.Type != BinaryEvent {
 		return
 	}

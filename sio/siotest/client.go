@@ -94,21 +94,26 @@ func (c *client) upgrade(query string) {
 
 func (c *client) readFrames(r io.Reader) {
 	for {
-		frame, err := ws.ReadFrame(r)
+		header, err := ws.ReadHeader(r)
 		if err != nil {
 			c.log("< end")
 			return
 		}
-		switch frame.Header.OpCode {
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(r, payload); err != nil {
+			c.log("< end within a frame")
+			return
+		}
+		switch header.OpCode {
 		case ws.OpText:
-			c.log("< %s", frame.Payload)
+			c.log("< %s", payload)
 		case ws.OpBinary:
-			c.log("<b %x", frame.Payload)
+			c.log("<b %x", payload)
 		case ws.OpClose:
-			code, _ := ws.ParseCloseFrameData(frame.Payload)
+			code, _ := ws.ParseCloseFrameData(payload)
 			c.log("< close %d", code)
 		default:
-			c.log("< opcode %d %q", frame.Header.OpCode, frame.Payload)
+			c.log("< opcode %d %q", header.OpCode, payload)
 		}
 	}
 }

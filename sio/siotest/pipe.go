@@ -22,11 +22,11 @@ func Serve(t *testing.T, handler http.Handler) *Listener {
 	t.Helper()
 	l := &Listener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: handler} //nolint:gosec // no slow strangers in a pipe
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(l) }) // returns because of Close
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-served
+		serving.Wait()
 	})
 	return l
 }

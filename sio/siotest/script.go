@@ -47,6 +47,7 @@ type Voice func(name string) func(format string, args ...any)
 // Ids are random; they are written $1, $2, … in the order in which they are
 // heard. The record separator is written ␞.
 func Play(t *testing.T, build func(t *testing.T, voice Voice) World) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no conversations in testdata", err)
@@ -59,6 +60,7 @@ func Play(t *testing.T, build func(t *testing.T, voice Voice) World) {
 }
 
 func playFile(t *testing.T, file string, build func(*testing.T, Voice) World) {
+	t.Helper()
 	script, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -112,7 +112,9 @@ const (
 	ErrorReason_ERROR_REASON_DRAINING ErrorReason = 6
 	// INTERNAL: a fault of the server. Its log holds the details.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 7
-	// RESOURCE_EXHAUSTED: the rooms of a connection would exceed the limit.
+	// RESOURCE_EXHAUSTED: every connection that JoinRoom matched would have had
+	// more rooms than the server allows. If only some would,
+	// JoinRoomResponse.refused counts them.
 	ErrorReason_ERROR_REASON_TOO_MANY_ROOMS ErrorReason = 8
 )
 
