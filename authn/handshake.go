@@ -1,0 +1,46 @@
+package authn
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Handshake is what the server knows of a client that wants to connect to a
+// namespace.
+type Handshake struct {
+	// ConnectionID is the id that the connection will have.
+	ConnectionID string
+	// Namespace is where the client wants to go, for example "/".
+	Namespace string
+	// Claims may be forged.
+	Claims Claims
+	// Observed may not.
+	Observed Observed
+}
+
+// Claims is everything that the client chose itself.
+type Claims struct {
+	// Auth is the client's `auth` option; "{}" if it sent none.
+	Auth json.RawMessage
+	// Query is the query of the handshake request; the last of repeated keys.
+	Query map[string]string
+	// Headers are those that the configuration lets through. Names are in
+	// lower case, repeated headers are joined with ", ".
+	Headers map[string]string
+}
+
+// Observed is what the server saw or verified itself.
+type Observed struct {
+	// RemoteAddress is the client's IP address.
+	RemoteAddress string
+	// Secure says whether the handshake came over TLS.
+	Secure bool
+	// Transport is "polling" or "websocket", as of now.
+	Transport string
+	// Time is when the handshake arrived.
+	Time time.Time
+	// URL is the path and query of the handshake.
+	URL string
+	// CrossOrigin says whether another origin than the server's own asked.
+	CrossOrigin bool
+}

@@ -1,0 +1,63 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config says how one backend is called.
+type Config struct {
+	// Target is the gRPC address, for example "chat:50051", "dns:///chat:50051"
+	// or "unix:/run/chat.sock". Calls are spread over all addresses of a name.
+	// Required.
+	Target string `yaml:"target"`
+	// Timeout is the deadline of every call, in which waiting for one of the
+	// MaxInFlight places counts. Default 5s.
+	Timeout time.Duration `yaml:"timeout"`
+	// Metadata is sent with every call, for example an authorization. Names
+	// are in lower case. Default none.
+	Metadata map[string]string `yaml:"metadata"`
+	// TLS protects the connection. Default off.
+	TLS TLS `yaml:"tls"`
+	// MaxInFlight is how many calls run at once; more wait. Default 256.
+	MaxInFlight int `yaml:"max_in_flight"`
+	// MaxReplyBytes is the largest reply that is taken. Default 4 MiB.
+	MaxReplyBytes int `yaml:"max_reply_bytes"`
+}
+
+// DefaultConfig returns the configuration that needs only a target.
+func DefaultConfig() Config {
+	return Config{Timeout: 5 * time.Second, MaxInFlight: 256, MaxReplyBytes: 4 << 20}
+}
+
+// Validate reports everything that is wrong with c but the content of the
+// TLS files, which [New] reads.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(c.Target == "", "target: is required")
+	fault(c.Timeout <= 0, "timeout: %v is not positive", c.Timeout)
+	fault(c.MaxInFlight <= 0, "max_in_flight: %d is not positive", c.MaxInFlight)
+	fault(c.MaxReplyBytes <= 0, "max_reply_bytes: %d is not positive", c.MaxReplyBytes)
+	for _, name := range slices.Sorted(maps.Keys(c.Metadata)) {
+		fault(!validMetadataName(name), "metadata: %q is not a lower-case header name outside of grpc-", name)
+	}
+	fault((c.TLS.Cert == "") != (c.TLS.Key == ""), "tls: cert and key need each other")
+	fault(!c.TLS.Enabled && c.TLS != TLS{}, "tls: has files or a server name but is not enabled")
+	return errors.Join(faults...)
+}
+
+// validMetadataName follows the gRPC protocol: names are lower-case letters,
+// digits and "_-.", and those that begin with "grpc-" are its own.
+func validMetadataName(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789_-."
+	return name != "" && strings.Trim(name, letters) == "" && !strings.HasPrefix(name, "grpc-")
+}

@@ -1,0 +1,30 @@
+package backend
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestConfigReportsEveryFault(t *testing.T) {
+	valid := DefaultConfig()
+	valid.Target = "chat:50051"
+	if err := valid.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	bad := Config{
+		Metadata: map[string]string{"Authorization": "", "grpc-timeout": "", "": ""},
+		TLS:      TLS{Cert: "cert.pem"},
+	}
+	err := bad.Validate()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"target: is required", "timeout: 0s", "max_in_flight: 0", "max_reply_bytes: 0",
+		`"Authorization"`, `"grpc-timeout"`, `metadata: ""`, "cert and key", "not enabled",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q lacks %q", err, want)
+		}
+	}
+}
