@@ -1,0 +1,92 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/seed52a35d2d/realtime-server/authn/wire"
+	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/sio"
+)
+
+// Connected begins to watch the credential's end and tells the backend, which
+// may add rooms and events. A backend that fails changes nothing for the
+// client.
+func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
+	g.watch(s)
+	b := g.policies[s.Namespace().Name()].Backend
+	if b == nil {
+		return
+	}
+	reply, err := b.OnConnected(ctx, &realtimev1.OnConnectedRequest{
+		Context:   requestContext(s),
+		Handshake: wire.Handshake(g.handshake(s)),
+	})
+	failed := backendFailure(err)
+	if failed == nil {
+		failed = invalidReply(g.apply(s, reply))
+	}
+	g.lifecycle(ctx, s, "connected", failed)
+}
+
+// watch ends the connection when its credential does.
+func (g *Gateway) watch(s *sio.Socket) {
+	at := memberOf(s).expiresAt
+	if at.IsZero() {
+		return
+	}
+	g.expiry.add(s.ID(), at, func() {
+		g.metrics.expired.WithLabelValues(s.Namespace().Name()).Inc()
+		_ = s.Disconnect(sio.Disconnect{Reconnect: true, Reason: sio.ReasonExpired}) // only a last event can be at fault
+	})
+}
+
+// apply does what the backend answered, all of it or nothing.
+func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) error {
+	c := &checker{cfg: g.cfg}
+	rooms := c.names("rooms", reply.GetRooms())
+	var events []*sio.Event
+	for i, e := range reply.GetEvents() {
+		events = append(events, c.replyEvent(fmt.Sprintf("events[%d]", i), e))
+	}
+	if err := c.problem(); err != nil {
+		return err
+	}
+	if err := s.Join(rooms...); errors.Is(err, sio.ErrTooManyRooms) {
+		return err
+	}
+	for _, e := range events {
+		_ = s.Emit(e) // is sound, so only the client can have left
+	}
+	return nil
+}
+
+// Disconnected tells the backend.
+func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) {
+	g.expiry.remove(s.ID())
+	b := g.policies[s.Namespace().Name()].Backend
+	if b == nil {
+		return
+	}
+	_, err := b.OnDisconnected(ctx, &realtimev1.OnDisconnectedRequest{
+		Context:        requestContext(s),
+		Reason:         end.Reason.String(),
+		Detail:         end.Detail,
+		Duration:       durationpb.New(end.At.Sub(s.ConnectedAt())),
+		DisconnectedAt: timestamppb.New(end.At),
+	})
+	g.lifecycle(ctx, s, "disconnected", backendFailure(err))
+}
+
+// lifecycle counts a call about a connection's life, and logs its failure.
+func (g *Gateway) lifecycle(ctx context.Context, s *sio.Socket, call string, failed *failure) {
+	namespace := s.Namespace().Name()
+	g.metrics.lifecycle.WithLabelValues(namespace, call, failed.outcome()).Inc()
+	if failed != nil {
+		g.log.report(ctx, trouble{namespace, call}, failed.cause)
+	}
+}

@@ -1,0 +1,30 @@
+package service
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// gatewayMetrics counts what the gateway decides. Namespaces come from the
+// configuration, so the labels are bounded.
+type gatewayMetrics struct {
+	authentications *prometheus.CounterVec // by namespace and verdict
+	events          *prometheus.CounterVec // by namespace and outcome
+	lifecycle       *prometheus.CounterVec // by namespace, call and outcome
+	expired         *prometheus.CounterVec // by namespace
+}
+
+func newGatewayMetrics(reg prometheus.Registerer) *gatewayMetrics {
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "realtime_gateway_" + name, Help: help}, labels)
+		reg.MustRegister(c)
+		return c
+	}
+	return &gatewayMetrics{
+		authentications: vec("authentications_total",
+			"Clients that asked to be let in, by verdict: accepted, refused, broken, left.", "namespace", "verdict"),
+		events: vec("events_total",
+			"Events of clients, by outcome: OK, or the code that the client was told.", "namespace", "outcome"),
+		lifecycle: vec("lifecycle_calls_total",
+			"Calls that told a backend of a connection's life, by call and outcome.", "namespace", "call", "outcome"),
+		expired: vec("connections_expired_total",
+			"Connections ended because their credential had expired.", "namespace"),
+	}
+}

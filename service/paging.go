@@ -1,0 +1,55 @@
+package service
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/seed52a35d2d/realtime-server/authn"
+)
+
+// Sizes of pages, as the messages say.
+const (
+	defaultPageSize = 100
+	maxPageSize     = 1000
+)
+
+// Kinds of page tokens, so that a token of one list is no token of another.
+const (
+	connectionsToken = 'c'
+	roomsToken       = 'r'
+)
+
+// cursor says which page of a list is asked for.
+type cursor struct {
+	kind  byte
+	after string // the last key of the page before
+	size  int
+}
+
+// page returns the items that come next in the order of their keys, and the
+// token for those that follow.
+func page[T any](at cursor, items []T, key func(T) string) (found []T, next string) {
+	found = slices.DeleteFunc(items, func(item T) bool { return key(item) <= at.after })
+	slices.SortFunc(found, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	if len(found) <= at.size {
+		return found, ""
+	}
+	found = found[:at.size]
+	return found, encodeToken(at.kind, key(found[at.size-1]))
+}
+
+func encodeToken(kind byte, last string) string {
+	return base64.RawURLEncoding.EncodeToString(append([]byte{kind}, last...))
+}
+
+// decodeToken reads a token of a kind. Decoding is lenient about line ends and
+// spare bits; encoding again is not.
+func decodeToken(kind byte, token string) (last string, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) == 0 {
+		return "", false
+	}
+	last = string(raw[1:])
+	return last, encodeToken(kind, last) == token && authn.CheckName(last) == nil
+}
