@@ -1,0 +1,147 @@
+# The two commands are `make run` and `make test`; `make check` is what a
+# reviewer would ask for. Every target installs what it needs, below .tools/
+# and node_modules/, or with apt where only the system has it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOOLS := $(CURDIR)/.tools
+BIN   := $(CURDIR)/bin
+export GOBIN := $(TOOLS)/bin
+export GOTOOLCHAIN := local
+export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
+
+DEMO   := cmd/realtime-server/demo
+SERVER := $(BIN)/realtime-server
+
+GOLANGCI := $(TOOLS)/bin/golangci-lint-v2.15.0
+BUF      := $(TOOLS)/node_modules/.bin/buf
+PROTOC   := $(TOOLS)/bin/protoc-gen-go-v1.36.12 $(TOOLS)/bin/protoc-gen-go-grpc-v1.6.2
+GRPCURL  := $(TOOLS)/bin/grpcurl-v1.9.4
+
+.PHONY: help
+help: ## Show the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 24
+
+## Building and running
+
+.PHONY: run
+run: build ## Start the server for development: page on :3000, API on :50051, operators on :8081.
+	@exec $(SERVER) --dev $(ARGS)
+
+.PHONY: build
+build: $(DEMO)/socket.io.min.js ## Build bin/realtime-server.
+	@go build -trimpath -o $(SERVER) ./cmd/realtime-server
+
+# The stock client of the demo page. Without it the page says so, and all else
+# works: a machine without npm still gets its server.
+$(DEMO)/socket.io.min.js: $(DEMO)/package-lock.json
+	@if cd $(DEMO) && npm ci --silent --no-audit --no-fund; then \
+	  cp node_modules/socket.io-client/dist/socket.io.min.js socket.io.min.js; \
+	else echo "make: no Socket.IO client for the demo page: npm failed" >&2; fi
+
+.PHONY: example-chat-go example-chat-node
+example-chat-go: build examples/chat/node_modules/.installed ## Run the chat with its backend in Go.
+	@exec examples/chat/run.sh go
+example-chat-node: build examples/chat/node/node_modules/.installed examples/chat/node_modules/.installed ## Run the chat with its backend in Node.
+	@exec examples/chat/run.sh node
+
+## Testing
+
+.PHONY: test
+test: test-go test-node ## Install what is needed and run every test.
+
+.PHONY: test-go
+test-go: build examples/chat/node/node_modules/.installed examples/chat/node_modules/.installed
+	@REALTIME_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
+	@cd bench/peers && go test -timeout 5m ./...
+
+.PHONY: test-node
+test-node: build test/node_modules/.installed .tools/chromium
+	@cd test && REALTIME_SERVER_BIN=$(SERVER) npm test --silent
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m).
+	@for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),1m) $$package; \
+	  done; \
+	done
+
+%/node_modules/.installed: %/package-lock.json
+	@cd $* && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.tools/chromium:
+	@mkdir -p .tools
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
+	@ln -sf "$$(command -v chromium)" $@
+
+## Checking
+
+.PHONY: check
+check: check-format check-proto check-generated lint check-walls ## Lint, format, generated code, import walls.
+
+.PHONY: check-format
+check-format: $(GOLANGCI)
+	@$(GOLANGCI) fmt --diff
+
+.PHONY: lint
+lint: $(GOLANGCI)
+	@$(GOLANGCI) config verify
+	@$(GOLANGCI) run ./...
+
+.PHONY: check-proto
+check-proto: $(BUF)
+	@buf lint
+	@buf format --diff --exit-code
+
+.PHONY: check-generated
+check-generated: $(BUF) $(PROTOC)
+	@rm -rf .tools/fresh && mkdir -p .tools/fresh
+	@buf generate --output .tools/fresh
+	@diff -r gen .tools/fresh/gen || { echo "make: gen/ is stale: run make generate" >&2; exit 1; }
+	@go mod tidy -diff
+
+.PHONY: check-walls
+check-walls:
+	@go test -run TestWalls .
+
+.PHONY: generate
+generate: $(BUF) $(PROTOC) ## Generate gen/ from proto/.
+	@buf generate
+
+.PHONY: format
+format: $(GOLANGCI) $(BUF) ## Format Go and proto files.
+	@$(GOLANGCI) fmt
+	@buf format -w
+
+## Tools. The version is part of the name, so that a new one is installed.
+
+$(GOLANGCI):
+	@echo "make: installing golangci-lint (some minutes, once)" >&2
+	@go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv $(TOOLS)/bin/golangci-lint $@
+
+$(TOOLS)/bin/protoc-gen-go-v%:
+	@go install google.golang.org/protobuf/cmd/protoc-gen-go@v$*
+	@cp $(TOOLS)/bin/protoc-gen-go $@
+
+$(TOOLS)/bin/protoc-gen-go-grpc-v%:
+	@go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v$*
+	@cp $(TOOLS)/bin/protoc-gen-go-grpc $@
+
+$(BUF):
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(TOOLS) @bufbuild/buf@1.75.0
+
+.PHONY: grpcurl
+grpcurl: $(GRPCURL) ## Install grpcurl as .tools/bin/grpcurl.
+$(GRPCURL):
+	@go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+	@cp $(TOOLS)/bin/grpcurl $@
+
+.PHONY: clean
+clean: ## Remove what was built and installed here.
+	@rm -rf bin .tools $(DEMO)/socket.io.min.js
+	@find . -name node_modules -type d -prune -exec rm -rf {} +
