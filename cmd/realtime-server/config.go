@@ -1,0 +1,247 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/service"
+	"github.com/seed52a35d2d/realtime-server/sio"
+)
+
+// Config is everything that an operator can choose. docs/configuration.md
+// explains every key; a test holds the page against this struct.
+type Config struct {
+	// Dev makes the server open and pleasant, on loopback only.
+	Dev bool `yaml:"dev"`
+	// NodeID names this process among others. Empty means a random name.
+	NodeID string `yaml:"node_id"`
+
+	HTTP     HTTP           `yaml:"http"`
+	SocketIO sio.Config     `yaml:"socketio"`
+	GRPC     GRPC           `yaml:"grpc"`
+	Admin    Admin          `yaml:"admin"`
+	Backend  backend.Config `yaml:"backend"`
+	// Namespaces that clients may connect to, by name.
+	Namespaces map[string]Namespace `yaml:"namespaces"`
+	API        service.Config       `yaml:"api"`
+	Log        Log                  `yaml:"log"`
+	Shutdown   Shutdown             `yaml:"shutdown"`
+}
+
+// HTTP is the listener for browsers.
+type HTTP struct {
+	Listen string   `yaml:"listen"`
+	Paths  []string `yaml:"paths"`
+	TLS    TLS      `yaml:"tls"`
+}
+
+// TLS names the PEM files of a listener. Without them it speaks plain text.
+type TLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// GRPC is the listener for backends.
+type GRPC struct {
+	Listen string `yaml:"listen"`
+	TLS    TLS    `yaml:"tls"`
+	// APIKeys are who may call, by name.
+	APIKeys map[string]Secret `yaml:"api_keys"`
+	// Reflection lets tools such as grpcurl ask for the API's schema.
+	Reflection bool `yaml:"reflection"`
+	// MaxMessage is the largest request, in bytes.
+	MaxMessage int `yaml:"max_message"`
+}
+
+// Admin is the listener for operators.
+type Admin struct {
+	Listen string `yaml:"listen"`
+	// Pprof serves Go's profiles under /debug/pprof/.
+	Pprof bool `yaml:"pprof"`
+}
+
+// Namespace says who decides about the clients of a namespace.
+type Namespace struct {
+	// Backend replaces the common backend for this namespace.
+	Backend *backend.Config `yaml:"backend"`
+	// Anonymous lets everybody in without asking a backend.
+	Anonymous bool `yaml:"anonymous"`
+	// Rooms are where anonymous clients start.
+	Rooms []string `yaml:"rooms"`
+}
+
+// Log says what is logged to standard error.
+type Log struct {
+	Level  slog.Level `yaml:"level"`
+	Format string     `yaml:"format"`
+}
+
+// Shutdown says how the server ends after SIGTERM.
+type Shutdown struct {
+	// Window is the time over which clients are sent away.
+	Window time.Duration `yaml:"window"`
+	// Timeout is how long all of it may take.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Secret is a string that is not printed.
+type Secret string
+
+// MarshalYAML hides the secret.
+func (Secret) MarshalYAML() (any, error) { return masked, nil }
+
+const masked = "********"
+
+func defaultConfig() *Config {
+	return &Config{
+		HTTP:     HTTP{Listen: "127.0.0.1:3000", Paths: []string{"/socket.io"}},
+		SocketIO: sio.DefaultConfig(),
+		GRPC:     GRPC{Listen: "127.0.0.1:50051", Reflection: true, MaxMessage: 4 << 20},
+		Admin:    Admin{Listen: "127.0.0.1:8081"},
+		Backend:  backend.DefaultConfig(),
+		API:      service.DefaultConfig(),
+		Log:      Log{Format: "text"},
+		Shutdown: Shutdown{Window: time.Second, Timeout: 20 * time.Second},
+	}
+}
+
+// complete fills in what follows from the rest.
+func (c *Config) complete() {
+	if len(c.Namespaces) == 0 {
+		c.Namespaces = map[string]Namespace{"/": {}}
+	}
+	c.SocketIO.Namespaces = slices.Sorted(maps.Keys(c.Namespaces))
+	for name, n := range c.Namespaces {
+		if n.Backend != nil {
+			n.Backend = inherit(*n.Backend, c.Backend)
+		}
+		if c.Dev && c.backendOf(n) == nil {
+			n.Anonymous = true
+			n.Rooms = append(n.Rooms, "news")
+		}
+		c.Namespaces[name] = n
+	}
+}
+
+// inherit completes the backend of a namespace with the numbers of the common
+// one.
+func inherit(own, common backend.Config) *backend.Config {
+	own.Timeout = cmp.Or(own.Timeout, common.Timeout)
+	own.MaxInFlight = cmp.Or(own.MaxInFlight, common.MaxInFlight)
+	own.MaxReplyBytes = cmp.Or(own.MaxReplyBytes, common.MaxReplyBytes)
+	return &own
+}
+
+// backendOf is the backend of a namespace, nil if it has none.
+func (c *Config) backendOf(n Namespace) *backend.Config {
+	switch {
+	case n.Backend != nil:
+		return n.Backend
+	case c.Backend.Target != "":
+		return &c.Backend
+	default:
+		return nil
+	}
+}
+
+// Validate reports every fault at once.
+func (c *Config) Validate() error {
+	faults := []error{
+		within("socketio", c.SocketIO.Validate()),
+		within("api", c.API.Validate()),
+		c.validateListeners(),
+		c.validateNamespaces(),
+		c.validateAccess(),
+	}
+	if c.Backend.Target != "" {
+		faults = append(faults, within("backend", c.Backend.Validate()))
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		faults = append(faults, fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format))
+	}
+	if c.Shutdown.Window < 0 || c.Shutdown.Timeout <= c.Shutdown.Window {
+		faults = append(faults, errors.New("shutdown: timeout must be longer than window, and window not negative"))
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) validateListeners() error {
+	var faults []error
+	for _, l := range []struct{ key, address string }{
+		{"http.listen", c.HTTP.Listen}, {"grpc.listen", c.GRPC.Listen}, {"admin.listen", c.Admin.Listen},
+	} {
+		if c.Dev && !isLoopback(l.address) {
+			faults = append(faults, fmt.Errorf("%s: %q is not a loopback address, as dev needs it", l.key, l.address))
+		}
+	}
+	if len(c.HTTP.Paths) == 0 {
+		faults = append(faults, errors.New("http.paths: at least one is needed"))
+	}
+	for _, path := range c.HTTP.Paths {
+		if !strings.HasPrefix(path, "/") || path == "/" || strings.ContainsAny(path, " {}?") {
+			faults = append(faults, fmt.Errorf("http.paths: %q is no path such as /socket.io", path))
+		}
+	}
+	for key, tls := range map[string]TLS{"http.tls": c.HTTP.TLS, "grpc.tls": c.GRPC.TLS} {
+		if (tls.Cert == "") != (tls.Key == "") {
+			faults = append(faults, fmt.Errorf("%s: cert and key need each other", key))
+		}
+	}
+	if c.GRPC.MaxMessage < 1 {
+		faults = append(faults, fmt.Errorf("grpc.max_message: %d is not a positive number of bytes", c.GRPC.MaxMessage))
+	}
+	return errors.Join(faults...)
+}
+
+func isLoopback(address string) bool {
+	if strings.HasPrefix(address, "localhost:") {
+		return true
+	}
+	parsed, err := netip.ParseAddrPort(address)
+	return err == nil && parsed.Addr().IsLoopback()
+}
+
+func (c *Config) validateNamespaces() error {
+	var faults []error
+	for _, name := range c.SocketIO.Namespaces {
+		n, key := c.Namespaces[name], "namespaces."+name
+		if n.Backend != nil {
+			faults = append(faults, within(key+".backend", n.Backend.Validate()))
+		}
+		if n.Anonymous && n.Backend != nil {
+			faults = append(faults, fmt.Errorf("%s: is anonymous and has a backend; choose one", key))
+		}
+		if !n.Anonymous && c.backendOf(n) == nil {
+			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target, or anonymous: true to let everybody in", key))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// validateAccess keeps the API from being open by accident.
+func (c *Config) validateAccess() error {
+	if !c.Dev && len(c.GRPC.APIKeys) == 0 {
+		return errors.New("grpc.api_keys: at least one key is needed, for example REALTIME_GRPC_API_KEYS='{backend: <secret>}'; or start with --dev")
+	}
+	return nil
+}
+
+// within puts a prefix before every fault of a part.
+func within(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		lines[i] = key + "." + lines[i]
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// listeners are the three doors, open before anything is served: an address
+// that is taken stops the start.
+type listeners struct {
+	http, grpc, admin net.Listener
+}
+
+func listen(ctx context.Context, cfg *Config, log *slog.Logger) (*listeners, error) {
+	l := &listeners{}
+	for _, door := range []struct {
+		name, address string
+		listener      *net.Listener
+	}{
+		{"http", cfg.HTTP.Listen, &l.http},
+		{"grpc", cfg.GRPC.Listen, &l.grpc},
+		{"admin", cfg.Admin.Listen, &l.admin},
+	} {
+		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", door.address)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("%s: %w", door.name, err)
+		}
+		*door.listener = opened
+		log.LogAttrs(ctx, slog.LevelInfo, "listening",
+			slog.String("listener", door.name), slog.String("address", opened.Addr().String()))
+	}
+	return l, nil
+}
+
+func (l *listeners) close() {
+	for _, listener := range []net.Listener{l.http, l.grpc, l.admin} {
+		if listener != nil {
+			_ = listener.Close()
+		}
+	}
+}
+
+// run builds and serves everything until the first signal, then ends it in
+// order. It returns an error if something ended by itself.
+func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.Signal) error {
+	l, err := listen(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	p, err := build(cfg, l.grpc.Addr().String(), log)
+	if err != nil {
+		l.close()
+		return err
+	}
+	doors, failed := errgroup.WithContext(ctx)
+	doors.Go(func() error { return serveHTTP(p.browsers, l.http, cfg.HTTP.TLS) })
+	doors.Go(func() error { return p.grpc.Serve(l.grpc) })
+	doors.Go(func() error { return serveHTTP(p.admin, l.admin, TLS{}) })
+	p.health.SetServingStatus("realtime.v1.Realtime", grpc_health_v1.HealthCheckResponse_SERVING)
+	p.ready.set(true)
+	greet(ctx, cfg, l, log)
+
+	select {
+	case <-failed.Done():
+	case s := <-signals:
+		log.LogAttrs(ctx, slog.LevelInfo, "shutting down", slog.String("signal", s.String()))
+	}
+	p.shutdown(ctx, cfg.Shutdown, signals)
+	err = doors.Wait()
+	log.LogAttrs(ctx, slog.LevelInfo, "stopped")
+	return err
+}
+
+func serveHTTP(server *http.Server, l net.Listener, tls TLS) error {
+	var err error
+	if tls.Cert != "" {
+		err = server.ServeTLS(l, tls.Cert, tls.Key)
+	} else {
+		err = server.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// shutdown ends the parts, those first that bring in work. A second signal, or
+// the end of the timeout, ends what still waits.
+func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Signal) {
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	var impatience sync.WaitGroup
+	defer impatience.Wait()
+	defer cancel()
+	impatience.Go(func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	p.ready.set(false)
+	p.health.Shutdown()
+	p.sockets.Drain(ctx, cfg.Window)
+	p.api.Drain()
+	stopGRPC := context.AfterFunc(ctx, p.grpc.Stop)
+	p.grpc.GracefulStop()
+	stopGRPC()
+	p.sockets.Close(ctx)
+	p.gateway.Close()
+	for _, b := range p.backends {
+		_ = b.Close() // its calls have ended
+	}
+	for _, server := range []*http.Server{p.browsers, p.admin} {
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}
+}
+
+// greet tells who runs the server by hand what to do next.
+func greet(ctx context.Context, cfg *Config, l *listeners, log *slog.Logger) {
+	if !cfg.Dev {
+		return
+	}
+	scheme := "http"
+	if cfg.HTTP.TLS.Cert != "" {
+		scheme = "https"
+	}
+	log.LogAttrs(ctx, slog.LevelWarn, "development mode: everybody may connect and call; open the demo page",
+		slog.String("url", scheme+"://"+l.http.Addr().String()+"/"))
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
+	"github.com/seed52a35d2d/realtime-server/authn/apikey"
+	"github.com/seed52a35d2d/realtime-server/authn/callback"
+	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/service"
+	"github.com/seed52a35d2d/realtime-server/service/interceptor"
+	"github.com/seed52a35d2d/realtime-server/sio"
+)
+
+// parts is everything the process is made of. build creates it, run starts
+// and ends it.
+type parts struct {
+	backends []*backend.Client
+	gateway  *service.Gateway
+	sockets  *sio.Server
+	api      *service.Service
+	health   *health.Server
+	grpc     *grpc.Server
+	browsers *http.Server
+	admin    *http.Server
+	ready    *readiness
+}
+
+// build makes every part and plugs it into the others, from the backends up to
+// the listeners' handlers. Nothing runs yet. grpcAddress is where the API
+// listens.
+func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
+	p := &parts{health: health.NewServer(), ready: &readiness{}}
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	node := backend.Node{ID: cmp.Or(cfg.NodeID, "node-"+rand.Text()[:8]), Generation: time.Now().UnixMilli()}
+
+	policies, err := p.buildPolicies(cfg, node, log, reg)
+	if err != nil {
+		return nil, err
+	}
+	p.gateway = service.NewGateway(policies, cfg.API, log, reg)
+	if p.sockets, err = sio.New(cfg.SocketIO, p.gateway, log, reg); err != nil {
+		return nil, err
+	}
+	p.api = service.New(p.sockets, cfg.API, node.ID, log)
+	if p.grpc, err = buildGRPC(cfg, p, log, reg); err != nil {
+		return nil, err
+	}
+	p.browsers = buildHTTP(browserHandler(cfg, p.sockets, grpcAddress), log)
+	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready), log)
+	return p, nil
+}
+
+// buildPolicies says for every namespace who decides about its clients. Two
+// namespaces with the common backend share its client.
+func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, reg prometheus.Registerer) (map[string]service.Policy, error) {
+	metrics := backend.NewMetrics(reg)
+	clients := map[*backend.Config]*backend.Client{}
+	policies := map[string]service.Policy{}
+	var faults []error
+	for _, name := range cfg.SocketIO.Namespaces {
+		policy := service.Policy{Dev: cfg.Dev}
+		namespace := cfg.Namespaces[name]
+		if to := cfg.backendOf(namespace); to != nil {
+			client := clients[to]
+			if client == nil {
+				label := name
+				if to == &cfg.Backend {
+					label = "default"
+				}
+				var err error
+				if client, err = backend.New(label, *to, node, log, metrics); err != nil {
+					faults = append(faults, fmt.Errorf("backend of namespace %s: %w", name, err))
+					continue
+				}
+				clients[to] = client
+				p.backends = append(p.backends, client)
+			}
+			policy.Backend = client
+			policy.Authenticator = callback.New(client, cfg.SocketIO.MaxRooms)
+		}
+		if namespace.Anonymous {
+			everybody, err := anonymous.New(namespace.Rooms...)
+			faults = append(faults, err)
+			policy.Authenticator = everybody
+		}
+		policies[name] = policy
+	}
+	return policies, errors.Join(faults...)
+}
+
+// buildGRPC makes the server of the API with all that belongs to it.
+func buildGRPC(cfg *Config, p *parts, log *slog.Logger, reg prometheus.Registerer) (*grpc.Server, error) {
+	keys, err := buildKeys(cfg)
+	if err != nil {
+		return nil, err
+	}
+	options := append(interceptor.New(log, reg, keys),
+		grpc.MaxRecvMsgSize(cfg.GRPC.MaxMessage),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
+	)
+	if cfg.GRPC.TLS.Cert != "" {
+		tls, err := credentials.NewServerTLSFromFile(cfg.GRPC.TLS.Cert, cfg.GRPC.TLS.Key)
+		if err != nil {
+			return nil, fmt.Errorf("grpc.tls: %w", err)
+		}
+		options = append(options, grpc.Creds(tls))
+	}
+	server := grpc.NewServer(options...)
+	p.api.Register(server)
+	grpc_health_v1.RegisterHealthServer(server, p.health)
+	if cfg.GRPC.Reflection {
+		reflection.Register(server)
+	}
+	return server, nil
+}
+
+// buildKeys returns nil, which opens the API, only under dev and without keys.
+func buildKeys(cfg *Config) (*apikey.Keys, error) {
+	if cfg.Dev && len(cfg.GRPC.APIKeys) == 0 {
+		return nil, nil //nolint:nilnil // no keys is what interceptor.New expects here
+	}
+	var keys []apikey.Key
+	for name, secret := range cfg.GRPC.APIKeys {
+		keys = append(keys, apikey.Key{Name: name, Key: string(secret)})
+	}
+	return apikey.New(keys)
+}
+
+// Limits of the HTTP listeners. Long polls set deadlines of their own.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10
+)
+
+func buildHTTP(handler http.Handler, log *slog.Logger) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // a WebSocket over HTTP/2 is another protocol
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		Protocols:         &protocols,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// browserHandler serves Socket.IO at its paths and, under dev, the demo page.
+func browserHandler(cfg *Config, sockets http.Handler, grpcAddress string) http.Handler {
+	mux := http.NewServeMux()
+	for _, path := range cfg.HTTP.Paths {
+		mux.Handle(path, sockets)
+		mux.Handle(path+"/", sockets)
+	}
+	if cfg.Dev {
+		mux.Handle("/", demoHandler(cfg, grpcAddress))
+	}
+	return mux
+}
