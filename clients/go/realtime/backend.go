@@ -1,0 +1,131 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+)
+
+// Backend is the application's side of realtime-server: functions that the
+// server calls. Hand it to [Serve] or [Register].
+//
+// For one connection the calls never overlap and come in the order of the
+// fields below; for different connections they run at the same time. A nil
+// function answers UNIMPLEMENTED, which the server takes for an empty reply.
+//
+// A function's error becomes the call's gRPC status: as it is if it carries
+// one, else UNKNOWN. A panic becomes INTERNAL, and the process lives.
+type Backend struct {
+	// Authenticate decides about a client that connects. It is required. An
+	// error of [Refuse] keeps the client out for good, any other error with a
+	// temporary one.
+	Authenticate func(context.Context, AuthRequest) (Accept, error)
+	// OnConnected is called once a client was accepted and told so. Its error
+	// changes nothing for the client.
+	OnConnected func(context.Context, ConnectedRequest) (Welcome, error)
+	// OnEvent is called for every event that a client emits. It returns the
+	// arguments of the acknowledgement, as in [Event].Args.
+	OnEvent func(context.Context, EventRequest) ([]any, error)
+	// OnDisconnected is called once for every accepted connection, at its end.
+	OnDisconnected func(context.Context, DisconnectedRequest) error
+
+	// Log hears where [Serve] listens, and of panics. Nil means
+	// slog.Default().
+	Log *slog.Logger
+}
+
+func (b *Backend) log() *slog.Logger {
+	if b.Log == nil {
+		return slog.Default()
+	}
+	return b.Log
+}
+
+// RequestContext says on whose behalf the server calls.
+type RequestContext struct {
+	ConnectionID string
+	Namespace    string
+	NodeID       string         // the server process that calls
+	Generation   int64          // which start of that process, increasing
+	UserID       string         // Accept.UserID; empty in Authenticate
+	Metadata     map[string]any // Accept.Metadata, as JSON has it; nil in Authenticate
+	Attempt      int32          // how often this call was tried, counted from 1
+}
+
+// Handshake is what the server knows of a client that connects.
+type Handshake struct {
+	Claims   Claims
+	Observed Observed
+}
+
+// Claims is what the client says. It may be forged: verify before use.
+type Claims struct {
+	Auth    json.RawMessage   // the client's `auth` option
+	Query   map[string]string // of the handshake request
+	Headers map[string]string // those that the server lets through, by lower-case name
+}
+
+// Token is the string `token` of the client's `auth` option, or empty.
+func (c Claims) Token() string {
+	var auth struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(c.Auth, &auth); err != nil {
+		return "" // a token of another type is as good as none
+	}
+	return auth.Token
+}
+
+// Observed is what the server saw or verified itself.
+type Observed struct {
+	RemoteAddress string // the client's IP address
+	Secure        bool   // whether the request came over TLS
+	Transport     string // "polling" or "websocket"
+	Time          time.Time
+	URL           string // path and query of the handshake request
+	CrossOrigin   bool
+}
+
+// AuthRequest asks who a client is.
+type AuthRequest struct {
+	RequestContext
+	Handshake
+}
+
+// Accept lets a client in.
+type Accept struct {
+	UserID    string         // who it is; empty for an anonymous connection
+	Rooms     []string       // joined before the client is told that it is connected
+	Metadata  map[string]any // private to backends; anything that JSON can hold
+	ExpiresAt time.Time      // when the credential ends; zero means never
+	Events    []Event        // what the client receives first
+}
+
+// ConnectedRequest tells of a client that was accepted.
+type ConnectedRequest struct {
+	RequestContext
+	Handshake
+}
+
+// Welcome adds to what Accept gave.
+type Welcome struct {
+	Rooms  []string // further rooms to join
+	Events []Event  // received after the rooms were joined
+}
+
+// EventRequest is an event that a client emitted.
+type EventRequest struct {
+	RequestContext
+	Event        Event
+	AckRequested bool // whether anyone will see the acknowledgement
+}
+
+// DisconnectedRequest tells of a connection that has ended.
+type DisconnectedRequest struct {
+	RequestContext
+	Reason         string // in Socket.IO's words, for example "transport close"
+	Detail         string // of WithReason, if Disconnect ended it
+	Duration       time.Duration
+	DisconnectedAt time.Time
+}
