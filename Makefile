@@ -44,7 +44,7 @@ $(DEMO)/socket.io.min.js: $(DEMO)/package-lock.json
 .PHONY: example-chat-go example-chat-node
 example-chat-go: build examples/chat/node_modules/.installed ## Run the chat with its backend in Go.
 	@exec examples/chat/run.sh go
-example-chat-node: build examples/chat/node/node_modules/.installed examples/chat/node_modules/.installed ## Run the chat with its backend in Node.
+example-chat-node: build examples/chat/node_modules/.installed ## Run the chat with its backend in Node.
 	@exec examples/chat/run.sh node
 
 ## Testing
@@ -53,7 +53,7 @@ example-chat-node: build examples/chat/node/node_modules/.installed examples/cha
 test: test-go test-node ## Install what is needed and run every test.
 
 .PHONY: test-go
-test-go: build examples/chat/node/node_modules/.installed examples/chat/node_modules/.installed
+test-go: build examples/chat/node_modules/.installed
 	@REALTIME_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
 	@cd bench/peers && go test -timeout 5m ./...
 

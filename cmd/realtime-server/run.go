@@ -136,6 +136,6 @@ func greet(ctx context.Context, cfg *Config, l *listeners, log *slog.Logger) {
 	if cfg.HTTP.TLS.Cert != "" {
 		scheme = "https"
 	}
-	log.LogAttrs(ctx, slog.LevelWarn, "development mode: everybody may connect and call; open the demo page",
+	log.LogAttrs(ctx, slog.LevelWarn, "development mode: every local program may call the API; open the demo page",
 		slog.String("url", scheme+"://"+l.http.Addr().String()+"/"))
 }

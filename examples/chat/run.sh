@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Runs realtime-server and the chat's backend together until Ctrl-C:
+#
+#   examples/chat/run.sh go
+#   examples/chat/run.sh node
+set -euo pipefail
+cd "$(dirname "$0")"
+
+bin=$(mktemp -d)
+cleanup() {
+  # Ctrl-C reaches the programs as well, which may have ended already.
+  jobs -p | xargs -r kill 2>/dev/null || true
+  wait
+  rm -r "$bin"
+}
+trap cleanup EXIT
+
+case ${1:-} in
+go)
+  go build -o "$bin/backend" ./go
+  backend=("$bin/backend")
+  ;;
+node)
+  [ -d node_modules ] || npm ci
+  backend=(node node/server.mjs)
+  ;;
+*)
+  echo "usage: $0 go|node" >&2
+  exit 2
+  ;;
+esac
+go build -o "$bin/realtime-server" ../../cmd/realtime-server
+
+"${backend[@]}" --listen 127.0.0.1:50052 --realtime 127.0.0.1:50051 &
+"$bin/realtime-server" --dev --backend localhost:50052 &
+wait -n # the end of one is the end of both
