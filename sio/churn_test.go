@@ -1,0 +1,179 @@
+package sio
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// sociable is a Handler whose sockets join rooms on every occasion.
+type sociable struct {
+	mu            sync.Mutex
+	connected     map[string]bool
+	disconnected  int
+	disconnects   map[string]int
+	beforeConnect int // events of sockets that Connected was not called for
+}
+
+func (h *sociable) Connect(context.Context, *Socket) (*Welcome, error) {
+	return &Welcome{User: "everyone", Rooms: []string{"lobby"}}, nil
+}
+
+func (h *sociable) Connected(_ context.Context, s *Socket) {
+	h.mu.Lock()
+	h.connected[s.ID()] = true
+	h.mu.Unlock()
+	_ = s.Join("connected") // may have left already
+}
+
+func (h *sociable) Event(_ context.Context, s *Socket, e *ClientEvent) {
+	h.mu.Lock()
+	if !h.connected[s.ID()] {
+		h.beforeConnect++
+	}
+	h.mu.Unlock()
+	_ = s.Join("event " + s.ID())
+	s.Leave("connected")
+	_ = e.Ack()
+}
+
+func (h *sociable) Disconnected(_ context.Context, s *Socket, _ End) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.disconnected++
+	h.disconnects[s.ID()]++
+}
+
+// visit connects, says something, and leaves in one of several ways.
+func visit(address string, way int) error {
+	conn, _, _, err := ws.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, text := range []string{"40", `42["hello"]`, `421["hello"]`} {
+		if err := say(conn, text); err != nil {
+			return err
+		}
+		if text == "40" {
+			if err := await(conn, "40"); err != nil {
+				return err
+			}
+		}
+	}
+	switch way % 4 {
+	case 0:
+		return say(conn, "41")
+	case 1:
+		return say(conn, "nonsense")
+	case 2:
+		return await(conn, "43")
+	default:
+		return nil
+	}
+}
+
+func say(conn net.Conn, text string) error {
+	return ws.WriteFrame(conn, ws.MaskFrame(ws.NewTextFrame([]byte(text))))
+}
+
+// await reads until a message begins as it should, or the server closes.
+func await(conn io.Reader, prefix string) error {
+	for {
+		header, err := ws.ReadHeader(conn)
+		if err != nil {
+			return nil //nolint:nilerr // the server may close at any time
+		}
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(conn, payload); err != nil {
+			return nil //nolint:nilerr // as above
+		}
+		if strings.HasPrefix(string(payload), prefix) {
+			return nil
+		}
+	}
+}
+
+// TestChurnLeavesNothing has clients come and go while the API joins, sends to
+// and disconnects them. In the end no member, room, session, goroutine or
+// gauge is left, and every Connected had its one Disconnected.
+func TestChurnLeavesNothing(t *testing.T) {
+	const visitors, visits = 20, 25
+	h := &sociable{connected: map[string]bool{}, disconnects: map[string]int{}}
+	cfg := DefaultConfig()
+	cfg.DisconnectGrace, cfg.Engine.CloseTimeout = 10*time.Millisecond, 10*time.Millisecond // visitors do not say goodbye
+	server, err := New(cfg, h, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := httptest.NewServer(server)
+	hub, _ := server.Namespace("/")
+
+	var coming sync.WaitGroup
+	for visitor := range visitors {
+		coming.Go(func() {
+			for n := range visits {
+				// A connection that the API has cut is part of the game.
+				_ = visit(strings.TrimPrefix(listener.URL, "http://"), visitor+n)
+			}
+		})
+	}
+	stop := make(chan struct{})
+	var meddling sync.WaitGroup
+	meddling.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			hub.Join(Target{Rooms: []string{"lobby"}}, []string{fmt.Sprint("api ", n%7)})
+			if _, err := hub.Emit(Target{Everyone: true}, &Event{Name: "news"}); err != nil {
+				t.Error(err)
+			}
+			if n%10 == 0 {
+				if _, err := hub.Disconnect(Target{Rooms: []string{"api 3"}}, Disconnect{Reconnect: n%20 == 0}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	coming.Wait()
+	close(stop)
+	meddling.Wait()
+	server.Close(t.Context())
+	listener.Close()
+
+	if rooms := hub.Rooms(); len(rooms) > 0 {
+		t.Errorf("rooms are left: %v", rooms)
+	}
+	if ghosts := hub.Sockets(Target{Everyone: true}); len(ghosts) > 0 {
+		t.Errorf("%d sockets are left", len(ghosts))
+	}
+	if got := testutil.ToFloat64(hub.sockets); got != 0 {
+		t.Errorf("the gauge of sockets shows %v", got)
+	}
+	if h.disconnected != len(h.connected) || len(h.disconnects) != len(h.connected) {
+		t.Errorf("%d sockets connected, %d disconnects of %d sockets", len(h.connected), h.disconnected, len(h.disconnects))
+	}
+	if h.beforeConnect > 0 {
+		t.Errorf("%d events came before their socket was connected", h.beforeConnect)
+	}
+	if len(h.connected) < visitors*visits/2 {
+		t.Errorf("only %d of %d visits got in", len(h.connected), visitors*visits)
+	}
+}
