@@ -3,6 +3,7 @@ package parser
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -44,7 +45,7 @@ func (d *Decoder) Binary(msg []byte) (*Packet, error) {
 	if p == nil {
 		return nil, ErrUnexpected
 	}
-	p.Attachments = append(p.Attachments, msg)
+	p.Attachments = append(p.Attachments, notNil(msg))
 	if d.missing--; d.missing > 0 {
 		return nil, nil
 	}
@@ -165,16 +166,19 @@ func (p *Packet) Event() (name string, args []Arg, err error) {
 	return name, all[1:], nil
 }
 
-// Args splits the payload of a packet that Decoder made into its elements.
+// Args splits the payload of a packet that Decoder made into its elements. An
+// attachment has one place: a payload that names it twice could stand for any
+// multiple of the bytes that were sent.
 func (p *Packet) Args() ([]Arg, error) {
 	raw := elements(p.Data[skipSpace(p.Data, 0):])
 	args := make([]Arg, len(raw))
+	left := slices.Clone(p.Attachments)
 	for i, v := range raw {
 		if len(p.Attachments) == 0 {
 			args[i].JSON = v
 			continue
 		}
-		arg, err := withBytes(v, p.Attachments)
+		arg, err := withBytes(v, left)
 		if err != nil {
 			return nil, err
 		}
@@ -184,31 +188,32 @@ func (p *Packet) Args() ([]Arg, error) {
 }
 
 // withBytes gives one argument of a binary packet the attachments it names,
-// counted anew from 0.
-func withBytes(v []byte, attachments [][]byte) (Arg, error) {
+// counted anew from 0, and takes them out of left.
+func withBytes(v []byte, left [][]byte) (Arg, error) {
 	found := placeholders(v)
 	if len(found) == 0 {
 		return Arg{JSON: v}, nil
 	}
 	arg := Arg{}
 	text, err := renumber(nil, v, found, func(num int) (int, error) {
-		if num < 0 || num >= len(attachments) {
+		if num < 0 || num >= len(left) || left[num] == nil {
 			return 0, ErrPlaceholder
 		}
-		arg.Attachments = append(arg.Attachments, attachments[num])
+		arg.Attachments = append(arg.Attachments, left[num])
+		left[num] = nil
 		return len(arg.Attachments) - 1, nil
 	})
 	if err != nil {
 		return Arg{}, err
 	}
 	if found[0].start == 0 && found[0].end == len(v) {
-		return Arg{Binary: notNil(arg.Attachments[0])}, nil
+		return Arg{Binary: arg.Attachments[0]}, nil
 	}
 	arg.JSON = text
 	return arg, nil
 }
 
-// notNil keeps an empty attachment apart from no attachment.
+// notNil keeps an empty attachment apart from none.
 func notNil(b []byte) []byte {
 	if b == nil {
 		return []byte{}

@@ -143,6 +143,8 @@ func TestEventRefusesPlaceholders(t *testing.T) {
 		`["b",{"_placeholder":true,"num":0.5}]`,
 		`["b",{"_placeholder":true,"num":"0"}]`,
 		`["b",{"_placeholder":true}]`,
+		`["b",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]`,
+		`["b",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]]`,
 		`["b",[[{"\u005fplaceholder":true,"num":99999999999999999999}]]]`,
 	} {
 		p := Packet{Type: BinaryEvent, Data: []byte(in), Attachments: [][]byte{{1}}}

@@ -71,7 +71,7 @@ var (
 	ErrID          = errors.New("bad acknowledgement id")
 	ErrPayload     = errors.New("payload does not fit the packet type")
 	ErrUnexpected  = errors.New("text where an attachment is due, or an attachment where none is")
-	ErrPlaceholder = errors.New("placeholder without an attachment")
+	ErrPlaceholder = errors.New("placeholder without an attachment of its own")
 )
 
 var reserved = []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}

@@ -3,7 +3,6 @@ package parser
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strconv"
 )
 
@@ -41,7 +40,9 @@ func placeholders(v []byte) []placeholder {
 			last := open[len(open)-1]
 			open = open[:len(open)-1]
 			if last.flag {
-				found = slices.DeleteFunc(found, func(p placeholder) bool { return p.start > last.start })
+				for len(found) > 0 && found[len(found)-1].start > last.start {
+					found = found[:len(found)-1] // it is within this one, which goes as a whole
+				}
 				found = append(found, placeholder{last.start, i, last.num})
 			}
 		case '"':
