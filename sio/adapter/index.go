@@ -49,8 +49,8 @@ func NewIndex[M any](maxRooms int) *Index[M] {
 func (x *Index[M]) Add(m *Member[M], rooms []string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.tooMany(m, rooms) {
-		return ErrTooManyRooms
+	if err := x.join(m, rooms); err != nil {
+		return err
 	}
 	m.present = true
 	x.ids[m.ID] = m
@@ -58,7 +58,6 @@ func (x *Index[M]) Add(m *Member[M], rooms []string) error {
 	if m.User != "" {
 		m.user = x.users.join(m.User, m)
 	}
-	x.join(m, rooms)
 	return nil
 }
 
@@ -86,39 +85,60 @@ func (x *Index[M]) Remove(m *Member[M]) {
 func (x *Index[M]) Join(m *Member[M], rooms []string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	switch {
-	case !m.present:
+	if !m.present {
 		return ErrGone
-	case x.tooMany(m, rooms):
+	}
+	return x.join(m, rooms)
+}
+
+func (x *Index[M]) join(m *Member[M], rooms []string) error {
+	fresh := m.fresh(rooms)
+	if len(m.rooms)+len(fresh) > x.maxRooms {
 		return ErrTooManyRooms
 	}
-	x.join(m, rooms)
+	for _, name := range fresh {
+		m.rooms = append(m.rooms, x.rooms.join(name, m))
+	}
 	return nil
+}
+
+// fresh returns those of the rooms that the member is not in, each once.
+func (m *Member[M]) fresh(rooms []string) []string {
+	if len(rooms) == 0 {
+		return nil
+	}
+	known := make(map[string]bool, len(m.rooms)+len(rooms))
+	for _, p := range m.rooms {
+		known[p.group.name] = true
+	}
+	var fresh []string
+	for _, name := range rooms {
+		if !known[name] {
+			known[name] = true
+			fresh = append(fresh, name)
+		}
+	}
+	return fresh
 }
 
 // Leave ends a member's stay in rooms.
 func (x *Index[M]) Leave(m *Member[M], rooms []string) {
+	leaving := make(map[string]bool, len(rooms))
+	for _, name := range rooms {
+		leaving[name] = true
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	m.rooms = slices.DeleteFunc(m.rooms, func(p place[M]) bool {
-		leaves := slices.Contains(rooms, p.group.name)
-		if leaves {
+		if leaving[p.group.name] {
 			x.leave(p)
+			return true
 		}
-		return leaves
+		return false
 	})
 }
 
-func (x *Index[M]) join(m *Member[M], rooms []string) {
-	for _, name := range rooms {
-		if !m.in(name) {
-			m.rooms = append(m.rooms, x.rooms.join(name, m))
-		}
-	}
-}
-
-// leave takes a place away from a room. Who fills it may be any member, this
-// one's own later rooms included.
+// leave takes a place away from a room and tells the member who fills it.
 func (x *Index[M]) leave(p place[M]) {
 	x.rooms.leave(p, func(last *Member[M], to int) {
 		for i := range last.rooms {
@@ -127,24 +147,6 @@ func (x *Index[M]) leave(p place[M]) {
 			}
 		}
 	})
-}
-
-func (m *Member[M]) in(room string) bool {
-	return slices.ContainsFunc(m.rooms, func(p place[M]) bool { return p.group.name == room })
-}
-
-// tooMany reports whether joining would go over the limit.
-func (x *Index[M]) tooMany(m *Member[M], rooms []string) bool {
-	if len(m.rooms)+len(rooms) <= x.maxRooms {
-		return false
-	}
-	fresh := map[string]bool{}
-	for _, name := range rooms {
-		if !m.in(name) {
-			fresh[name] = true
-		}
-	}
-	return len(m.rooms)+len(fresh) > x.maxRooms
 }
 
 // Get returns the member with an id.
