@@ -58,21 +58,21 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 
 // deliver queues a frame for sockets, then writes.
 func deliver(sockets []*Socket, frame *engineio.Frame) {
-	flushes := sockets[:0] // those whose writing is up to us
+	writes := sockets[:0] // those whose writing is up to us
 	var slow []*Socket
 	for _, s := range sockets {
 		flush, err := s.queue(frame)
 		if flush {
-			flushes = append(flushes, s)
+			writes = append(writes, s)
 		}
-		if errors.Is(err, engineio.ErrSlowConsumer) {
+		if errors.Is(err, ErrSlowConsumer) {
 			slow = append(slow, s)
 		}
 	}
-	for _, s := range flushes {
-		s.conn.session.Flush()
+	for _, s := range writes {
+		s.conn.session.Finish(true, nil)
 	}
 	for _, s := range slow {
-		s.conn.session.Close(engineio.SlowConsumer)
+		s.conn.session.Finish(false, ErrSlowConsumer)
 	}
 }

@@ -127,19 +127,35 @@ func (c *conn) socket(namespace string) (_ *Socket, left bool) {
 // connected notes that a client has a place in a namespace.
 func (c *conn) connected() { c.await(nil) }
 
-// drop forgets a socket that has ended. A client that has none left may stay
-// for a short while.
-func (c *conn) drop(s *Socket, wasConnected bool) {
+// drop forgets a socket that has ended and queues what its client still
+// receives; the socket's lock is held, and the caller finishes. Both happen at
+// once, because the client may answer with another CONNECT, whose own answer
+// must come after. A client that has no socket left may stay for a short
+// while.
+func (c *conn) drop(s *Socket, wasConnected bool, last []*engineio.Frame) (flush bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
-	if !wasConnected || c.closed {
-		return
+	if wasConnected && !c.closed {
+		c.left = append(c.left, s.namespace.name)
+		if len(c.sockets) == 0 {
+			c.wait(c.server.graces)
+		}
 	}
-	c.left = append(c.left, s.namespace.name)
-	if len(c.sockets) == 0 {
-		c.wait(c.server.graces)
+	return c.queue(last)
+}
+
+// queue queues frames up to the first that the session does not take. The
+// caller finishes.
+func (c *conn) queue(frames []*engineio.Frame) (flush bool, err error) {
+	for _, f := range frames {
+		mustFlush, err := c.session.Queue(f)
+		flush = flush || mustFlush
+		if err != nil {
+			return flush, err
+		}
 	}
+	return flush, nil
 }
 
 // await puts the conn into a list of those without a namespace, or into none.

@@ -17,6 +17,12 @@ var (
 	ErrTooManyRooms = adapter.ErrTooManyRooms
 )
 
+// Why a client that was asked about does not get in.
+var (
+	errLeft       = errors.New("client has left")
+	errNoDecision = errors.New("handler returned neither a welcome nor an error")
+)
+
 // What a client does wrong beyond the syntax of packets; it ends the session.
 var (
 	errNotConnected = errors.New("packet for a namespace that is not connected")

@@ -18,6 +18,7 @@ type Handler interface {
 	// Connect decides whether a client may join the socket's namespace. A
 	// *Refusal keeps it out and tells it why; any other error keeps it out
 	// with "Internal error". The context also ends when the client leaves.
+	// The socket is in no room and receives nothing before Connect returns.
 	Connect(ctx context.Context, s *Socket) (*Welcome, error)
 	// Connected is called when the client was told that it is connected.
 	Connected(ctx context.Context, s *Socket)

@@ -43,6 +43,7 @@ func (s *Socket) next() func(context.Context) {
 		return nil
 	}
 	task := s.inbox.tasks[0]
+	s.inbox.tasks[0] = nil
 	s.inbox.tasks = s.inbox.tasks[1:]
 	return task
 }

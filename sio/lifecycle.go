@@ -20,13 +20,18 @@ func (s *Socket) start() {
 // decide asks the Handler and lets the client in or keeps it out.
 func (s *Socket) decide(ctx context.Context) {
 	welcome, err := s.ask(ctx)
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	frames, err := s.firstFrames(welcome)
 	if err == nil {
-		err = s.accept(welcome)
+		err = s.accept(welcome, frames)
 	}
 	switch {
 	case err == nil:
 		s.conn.server.handler.Connected(ctx, s)
-	case !errors.Is(err, ErrClosed):
+	case !errors.Is(err, errLeft):
 		s.refuse(err)
 	}
 }
@@ -37,64 +42,66 @@ func (s *Socket) ask(ctx context.Context) (welcome *Welcome, err error) {
 	defer cancel()
 	s.mu.Lock()
 	s.cancel = cancel
-	gone := s.state == closed
-	s.mu.Unlock()
-	if gone {
-		return nil, ErrClosed
+	if s.state == closed {
+		cancel()
 	}
+	s.mu.Unlock()
 	server := s.conn.server
 	if crash := guard(ctx, func(ctx context.Context) { welcome, err = server.handler.Connect(ctx, s) }); crash != nil {
 		server.logPanic(crash)
 		return nil, crash
 	}
+	if welcome == nil && err == nil {
+		return nil, errNoDecision
+	}
 	return welcome, err
 }
 
-// accept makes the client a member of its namespace and tells it so. All of it
-// happens under the socket's lock, with the packets queued but not written:
-// whoever finds the socket in the index and wants to send waits that long, so
-// that CONNECT and the first events come first on the wire.
-func (s *Socket) accept(w *Welcome) error {
+// firstFrames are what an accepted client receives first: CONNECT, and the
+// events of the Welcome.
+func (s *Socket) firstFrames(w *Welcome) ([]*engineio.Frame, error) {
 	frames := []*engineio.Frame{s.connectFrame()}
 	for _, e := range w.Events {
 		p, err := e.packet(s.namespace.name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		frames = append(frames, encode(p, engineio.Options{Expires: e.Expires}))
 	}
-	flush, err := s.enter(w, frames)
-	if flush {
-		s.conn.session.Flush()
-	}
-	if errors.Is(err, engineio.ErrSlowConsumer) {
-		s.conn.session.Close(engineio.SlowConsumer)
-		return nil // it was let in, and is told of its end in order
-	}
-	return err
+	return frames, nil
 }
 
-func (s *Socket) enter(w *Welcome, frames []*engineio.Frame) (flush bool, err error) {
+// accept makes the client a member of its namespace and tells it so. The error
+// is errLeft or ErrTooManyRooms.
+func (s *Socket) accept(w *Welcome, frames []*engineio.Frame) error {
+	entered, flush, err := s.enter(w, frames)
+	if !entered {
+		return err
+	}
+	s.conn.session.Finish(flush, err)
+	return nil // a client that is too slow was let in, and is told of its end in order
+}
+
+// enter does the work of accept under the socket's lock, with the packets
+// queued but not written: whoever finds the socket in the index and wants to
+// send waits that long, so that CONNECT and the first events come first on the
+// wire.
+func (s *Socket) enter(w *Welcome, frames []*engineio.Frame) (entered, flush bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.cancel = nil
 	if s.state != connecting {
-		return false, ErrClosed
+		return false, false, errLeft
 	}
 	s.member.User, s.data, s.connectedAt = w.User, w.Data, time.Now()
 	if err := s.namespace.index.Add(&s.member, w.Rooms); err != nil {
-		return false, err
+		return false, false, err
 	}
 	s.state = connected
 	s.conn.connected()
 	s.namespace.sockets.Inc()
-	for _, f := range frames {
-		mustFlush, err := s.conn.session.Queue(f)
-		flush = flush || mustFlush
-		if errors.Is(err, engineio.ErrSlowConsumer) {
-			return flush, err
-		}
-	}
-	return flush, nil
+	flush, err = s.conn.queue(frames)
+	return true, flush, err
 }
 
 // connectFrame tells a client its id (protocol, "Connection to a namespace").
@@ -113,9 +120,9 @@ var errInternal = &Refusal{
 func (s *Socket) refuse(err error) {
 	refusal := errInternal
 	errors.As(err, &refusal)
-	s.conn.server.metrics.refused.WithLabelValues("handler").Inc()
-	_ = s.conn.session.Send(refusalFrame(s.namespace.name, refusal)) // a client that has left need not know
-	s.close(End{}, nil)
+	if s.close(End{}, []*engineio.Frame{refusalFrame(s.namespace.name, refusal)}) {
+		s.conn.server.metrics.refused.WithLabelValues("handler").Inc()
+	}
 }
 
 // Disconnect says how Socket.Disconnect ends a socket.
@@ -184,11 +191,7 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 	cancel := s.cancel
 	s.conn.server.wg.Add(1) // while the lock keeps conn.Closed from being through
 	defer s.conn.server.wg.Done()
-	flush := false
-	for _, f := range last {
-		mustFlush, _ := s.conn.session.Queue(f) // a client that cannot be told is gone, or as good as
-		flush = flush || mustFlush
-	}
+	flush, err := s.conn.drop(s, was == connected, last)
 	s.mu.Unlock()
 
 	if cancel != nil {
@@ -197,10 +200,7 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 	if was == connected {
 		s.leave(end)
 	}
-	s.conn.drop(s, was == connected)
-	if flush {
-		s.conn.session.Flush()
-	}
+	s.conn.session.Finish(flush, err)
 	return true
 }
 

@@ -70,28 +70,33 @@ func (s *Server) Namespace(name string) (*Namespace, bool) {
 // closed or ctx ends.
 func (s *Server) Drain(ctx context.Context, window time.Duration) {
 	sessions := s.engine.Drain()
-	if len(sessions) == 0 {
-		return
-	}
-	pace := time.NewTicker(max(window/time.Duration(len(sessions)), time.Microsecond))
+	pace := time.NewTicker(drainTick)
 	defer pace.Stop()
-	for _, session := range sessions {
+	start, all := time.Now(), len(sessions)
+	for len(sessions) > 0 {
 		select {
 		case <-pace.C:
 		case <-ctx.Done():
 			return
 		}
-		session.Close(engineio.ServerShutdown)
+		stay := 1 - float64(time.Since(start))/float64(max(window, 1))
+		for len(sessions) > max(0, int(stay*float64(all))) {
+			sessions[0].Close(engineio.ServerShutdown)
+			sessions = sessions[1:]
+		}
 	}
 }
 
+// drainTick is how often Drain closes those that are due.
+const drainTick = 10 * time.Millisecond
+
 // Close ends all connections and returns when nothing is left: no goroutine,
-// and no call of the Handler. Calls that still run have until ctx ends; then
-// theirs does.
+// and no call of the Handler. Calls that still run have until ctx ends, and so
+// have clients that still have something to fetch.
 func (s *Server) Close(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.cancel)
 	defer stop()
-	s.engine.Close()
+	s.engine.Close(ctx)
 	s.wg.Wait()
 	s.cancel()
 	s.connects.Stop()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/seed52a35d2d/realtime-server/sio/adapter"
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
@@ -114,12 +115,7 @@ func (s *Socket) Emit(e *Event) error {
 // send queues a frame and writes it.
 func (s *Socket) send(f *engineio.Frame) error {
 	flush, err := s.queue(f)
-	if flush {
-		s.conn.session.Flush()
-	}
-	if errors.Is(err, engineio.ErrSlowConsumer) {
-		s.conn.session.Close(engineio.SlowConsumer)
-	}
+	s.conn.session.Finish(flush, err)
 	return err
 }
 
@@ -143,7 +139,7 @@ func (s *Socket) receive(p *parser.Packet) error {
 		return err
 	}
 	s.conn.server.metrics.received.Inc()
-	e := &ClientEvent{Name: name, Args: args, socket: s, id: p.ID, wants: p.HasID, size: eventOverhead + len(p.Data)}
+	e := &ClientEvent{Name: name, Args: args, socket: s, id: p.ID, wants: p.HasID, size: eventOverhead + len(p.Data) + len(args)*argOverhead}
 	for _, a := range p.Attachments {
 		e.size += len(a)
 	}
@@ -163,5 +159,9 @@ func (s *Socket) receive(p *parser.Packet) error {
 	return nil
 }
 
-// eventOverhead is what a waiting event costs beside its payload, in bytes.
-const eventOverhead = 256
+// What a waiting event and each of its arguments cost beside the payload, in
+// bytes.
+const (
+	eventOverhead = 256
+	argOverhead   = int(unsafe.Sizeof(Arg{}))
+)

@@ -35,24 +35,22 @@ func reasonFor(err error) Reason {
 func (s *Session) close(reason Reason, answer *Frame) {
 	s.mu.Lock()
 	if s.state != stateOpen {
+		if s.state == stateOpening { // Server.start finds it so, and gives it up
+			s.state = stateClosed
+		}
 		s.mu.Unlock()
 		return
 	}
 	s.stopBeat()
 	s.resume()
 	lingers, flush := s.windUp(reason)
-	probe := s.probe
-	s.probe = nil
 	s.mu.Unlock()
 
 	s.server.metrics.closed(reason)
 	s.server.log.Debug("session closed", slog.String("sid", s.id), slog.String("reason", reason.String()))
 	s.receiver.Closed(reason)
-	if probe != nil {
-		probe.close()
-	}
 	if flush {
-		s.Flush()
+		s.flush()
 	}
 	if !lingers {
 		s.end(answer)
@@ -74,11 +72,11 @@ func (s *Session) windUp(reason Reason) (lingers, flush bool) {
 		// A poll that waits, or one that raced with the client's close
 		// packet, is still answered.
 		s.state = stateClosing
-		s.out.drop()
+		s.dropQueue()
 		s.push(noopPacket)
 	default:
 		s.state = stateClosed
-		s.out.drop()
+		s.dropQueue()
 		s.wakePoll()
 		return false, false
 	}
@@ -91,17 +89,21 @@ func (s *Session) windUp(reason Reason) (lingers, flush bool) {
 func (s *Session) end(answer *Frame) {
 	s.mu.Lock()
 	s.state = stateClosed
-	s.out.drop()
+	s.dropQueue()
 	s.wakePoll()
 	s.server.closings.Cancel(&s.beat)
-	conn, idle := s.ws, !s.out.writing
+	conn, probe, idle := s.ws, s.probe, !s.out.writing
+	s.probe = nil
 	s.mu.Unlock()
 	s.server.forget(s)
+	if probe != nil {
+		probe.close()
+	}
 	if conn == nil {
 		return
 	}
 	if answer != nil && idle {
-		conn.writeLast(answer)
+		_ = conn.writeAside(answer) // the last word need not arrive
 	}
 	conn.close()
 }

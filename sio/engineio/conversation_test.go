@@ -77,7 +77,7 @@ func TestConversations(t *testing.T) {
 		return siotest.World{
 			Handler: server,
 			Server:  func(line string) error { return n.do(server, line) },
-			Close:   server.Close,
+			Close:   func() { server.Close(t.Context()) },
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // ErrClosed is the error of sending on a session that has ended.
@@ -43,10 +44,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code errorCode) 
 		w.Header().Set("Connection", "close")
 	}
 	body := fmt.Appendf(nil, `{"code":%d,"message":%q}`, code, codeTexts[code])
-	respond(w, status, "application/json", body)
+	s.respond(w, status, "application/json", body)
 }
 
-func respond(w http.ResponseWriter, status int, contentType string, body []byte) {
+// respond writes a whole response, in the time that two heartbeats may take:
+// the rest of a request's body may have to be read before it.
+func (s *Server) respond(w http.ResponseWriter, status int, contentType string, body []byte) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2*s.patience())) // fails with the connection
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -81,8 +81,11 @@ func appendPolling(text []byte, attachments [][]byte) []byte {
 	return text
 }
 
+// frameOverhead is what a queued frame costs beside its bytes.
+const frameOverhead = 128
+
 // size is what the frame counts for in a queue, in bytes.
-func (f *Frame) size() int { return len(f.websocket) }
+func (f *Frame) size() int { return len(f.websocket) + frameOverhead }
 
 func (f *Frame) expired() bool { return !f.expires.IsZero() && time.Now().After(f.expires) }
 

@@ -9,7 +9,7 @@ func sendPing(s *Session) {
 	if open {
 		s.server.pings.Cancel(&s.beat)
 		s.server.pongs.Set(&s.beat, s)
-		s.ponging = true
+		s.ponging, s.answered = true, false
 	}
 	s.mu.Unlock()
 	if open {
@@ -22,13 +22,25 @@ func sendPing(s *Session) {
 // answer and gets more time.
 func missPong(s *Session) {
 	s.mu.Lock()
-	wait := s.state == stateOpen && s.resumed != nil
-	if wait {
+	// Else something came while this call was under way.
+	dead := s.state == stateOpen && s.ponging && !s.server.pongs.Pending(&s.beat)
+	if dead && s.resumed != nil {
+		dead = false
 		s.server.pongs.Set(&s.beat, s)
 	}
 	s.mu.Unlock()
-	if !wait {
+	if dead {
 		s.close(PingTimeout, nil)
+	}
+}
+
+// heard notes that something came from the client; the lock is held. Once for
+// every ping, this gives it the time for the pong anew: the pong may stand
+// behind a long upload.
+func (s *Session) heard() {
+	if s.ponging && !s.answered && s.state == stateOpen {
+		s.answered = true
+		s.server.pongs.Set(&s.beat, s)
 	}
 }
 

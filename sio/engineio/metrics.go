@@ -32,16 +32,20 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		upgrades: vec("upgrades_total", "Upgrades from polling to WebSocket, by outcome: done, timeout.", "outcome"),
 		refused:  vec("requests_refused_total", "Requests answered with an Engine.IO error, by its code.", "code"),
 		received: counter("messages_received_total", "Messages received from clients."),
-		sent:     counter("frames_sent_total", "Frames handed to the kernel; a frame is a message with its attachments, or a packet of the protocol."),
-		dropped:  counter("frames_dropped_total", "Frames not queued: volatile ones for a busy client, and those for a session that had ended or was too far behind."),
+		sent:     counter("frames_sent_total", "Frames written; a frame is a message with its attachments, or a packet of the protocol."),
+		dropped:  counter("frames_dropped_total", "Frames given up: volatile ones for a busy client, and those for a session that has ended, is ending or is too far behind."),
 	}
 	reg.MustRegister(m.sessions)
 	return m
 }
 
-func (m *metrics) opened(s *Session) {
+func (m *metrics) opened(websocket bool) {
 	m.sessions.Inc()
-	m.openings.WithLabelValues(s.Transport()).Inc()
+	transport := Polling
+	if websocket {
+		transport = WebSocket
+	}
+	m.openings.WithLabelValues(transport).Inc()
 }
 
 func (m *metrics) closed(reason Reason) {

@@ -92,7 +92,10 @@ func (n *nonblocking) read() (p []byte, buffer *[]byte, err error) {
 func (n *nonblocking) readOnce(fd uintptr) bool {
 	n.buffer = readBuffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
 	n.got, n.readErr = syscall.Read(int(fd), *n.buffer)
-	if errors.Is(n.readErr, syscall.EAGAIN) || errors.Is(n.readErr, syscall.EINTR) {
+	for errors.Is(n.readErr, syscall.EINTR) {
+		n.got, n.readErr = syscall.Read(int(fd), *n.buffer)
+	}
+	if errors.Is(n.readErr, syscall.EAGAIN) {
 		readBuffers.Put(n.buffer)
 		n.buffer = nil
 		return false

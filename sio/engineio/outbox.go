@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -14,6 +15,8 @@ type outbox struct {
 	// writing says that somebody has the right, and the duty, to write what
 	// is queued to the WebSocket.
 	writing bool
+	// slow says that the kernel takes no more at the moment.
+	slow bool
 	// slots keeps short queues off the heap.
 	slots [2]*Frame
 }
@@ -26,18 +29,28 @@ func (o *outbox) push(f *Frame) {
 	o.bytes += f.size()
 }
 
-// drop empties the queue. Frames that are being written are not its affair.
-func (o *outbox) drop() {
-	for _, f := range o.frames {
-		f.Drop()
+// clear empties the queue and returns what was in it. Frames that are being
+// written are not its affair.
+func (o *outbox) clear() []*Frame {
+	dropped := slices.Clone(o.frames)
+	for _, f := range dropped {
 		o.bytes -= f.size()
 	}
 	o.reset()
+	return dropped
 }
 
 func (o *outbox) reset() {
 	o.frames = nil
 	o.slots = [2]*Frame{}
+}
+
+// replace puts another frame in the place of one.
+func (o *outbox) replace(old, by *Frame) {
+	if i := slices.Index(o.frames, old); i >= 0 {
+		o.frames[i] = by
+		o.bytes += by.size() - old.size()
+	}
 }
 
 // pop takes the next frame that has not expired, nil if there is none or if
@@ -49,6 +62,7 @@ func (o *outbox) pop(limit int) *Frame {
 		if !late && f.size() > limit {
 			return nil
 		}
+		o.frames[0] = nil
 		if o.frames = o.frames[1:]; len(o.frames) == 0 {
 			o.reset()
 		}
@@ -61,24 +75,48 @@ func (o *outbox) pop(limit int) *Frame {
 	return nil
 }
 
+// dropQueue gives up what is queued; the lock is held.
+func (s *Session) dropQueue() { s.server.account(s.out.clear(), ErrClosed) }
+
+// account counts frames as written, or as dropped if there was an error.
+func (s *Server) account(frames []*Frame, err error) {
+	if err == nil {
+		s.metrics.sent.Add(float64(len(frames)))
+	} else {
+		s.metrics.dropped.Add(float64(len(frames)))
+	}
+	for _, f := range frames {
+		if err == nil {
+			f.tally.write()
+		} else {
+			f.Drop()
+		}
+	}
+}
+
 // Send queues a frame and writes it, unless somebody else is writing to this
 // session already. It never waits for the client. The error is ErrClosed or
 // ErrSlowConsumer.
 func (s *Session) Send(f *Frame) error {
 	flush, err := s.Queue(f)
+	s.Finish(flush, err)
+	return err
+}
+
+// Finish does what one or more calls of Queue have left to do: it writes if
+// one of them said so, and ends the session of a slow consumer.
+func (s *Session) Finish(flush bool, err error) {
 	if flush {
-		s.Flush()
+		s.flush()
 	}
 	if errors.Is(err, ErrSlowConsumer) {
 		s.close(SlowConsumer, nil)
 	}
-	return err
 }
 
-// Queue is Send without what may take time: where flush is true, the caller
-// must call Flush soon; several frames that are queued meanwhile, by
-// whomever, then leave in one write. After ErrSlowConsumer the caller must
-// call Close(SlowConsumer).
+// Queue is Send without what may take time, which the caller must leave to
+// Finish, soon and without a lock. Several frames that are queued meanwhile,
+// by whomever, then leave in one write.
 func (s *Session) Queue(f *Frame) (flush bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,10 +135,11 @@ func (s *Session) Queue(f *Frame) (flush bool, err error) {
 	return false, err
 }
 
-// ready reports whether a frame would leave at once.
+// ready reports whether a frame would leave at once, or as soon as somebody
+// gets round to writing.
 func (s *Session) ready() bool {
 	if s.ws != nil {
-		return !s.out.writing && len(s.out.frames) == 0
+		return !s.out.slow
 	}
 	return s.poll != nil && len(s.out.frames) == 0
 }
@@ -137,13 +176,13 @@ func (b *batch) release() {
 	b.frames, b.data, b.size = b.frames[:0], nil, 0
 }
 
-// rounds is how many batches a caller of Flush writes at most, so that other
+// rounds is how many batches a caller of flush writes at most, so that other
 // senders cannot keep it busy with one session.
 const rounds = 8
 
-// Flush writes what is queued, as far as the kernel takes it at once. The rest
+// flush writes what is queued, as far as the kernel takes it at once. The rest
 // is left to a goroutine that lives until the queue is empty.
-func (s *Session) Flush() {
+func (s *Session) flush() {
 	b := batches.Get().(*batch) //nolint:errcheck,forcetypeassert // the pool holds nothing else
 	for range rounds {
 		if !s.take(b) {
@@ -165,6 +204,7 @@ func (s *Session) Flush() {
 func (s *Session) handOver(b *batch) {
 	s.mu.Lock()
 	alive := s.state != stateClosed
+	s.out.slow = true
 	if alive {
 		s.server.wg.Add(1)
 	}
@@ -212,7 +252,7 @@ func (s *Session) take(b *batch) bool {
 	}
 	switch len(b.frames) {
 	case 0:
-		s.out.writing = false
+		s.out.writing, s.out.slow = false, false
 		return false
 	case 1:
 		b.data = b.frames[0].websocket
@@ -229,14 +269,7 @@ func (s *Session) take(b *batch) bool {
 // settle counts a batch as written, or as dropped if there was an error,
 // which ends the session.
 func (s *Session) settle(b *batch, err error) {
-	for _, f := range b.frames {
-		if err == nil {
-			f.tally.write()
-		} else {
-			f.Drop()
-		}
-	}
-	s.server.metrics.sent.Add(float64(len(b.frames)))
+	s.server.account(b.frames, err)
 	s.mu.Lock()
 	s.out.bytes -= b.size
 	s.mu.Unlock()

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -50,14 +51,8 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.close(TransportError, nil)
 	}
 	body, frames, last := s.takePoll()
-	err := s.writeWithin(w, body)
-	for _, f := range frames {
-		if err == nil {
-			f.tally.write()
-		} else {
-			f.Drop()
-		}
-	}
+	err := s.writePoll(w, body)
+	s.server.account(frames, err)
 	if err != nil {
 		s.close(TransportError, nil)
 	}
@@ -72,7 +67,7 @@ func (s *Session) beginPoll() (p *poll, probed bool, code errorCode) {
 		return nil, false, codeUnknownSession
 	}
 	s.mu.Lock()
-	overlap := s.poll != nil
+	overlap := s.ws == nil && s.poll != nil
 	switch {
 	case s.state == stateClosed:
 		code = codeUnknownSession
@@ -103,7 +98,7 @@ func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
 		return closePacket.polling(), nil, true
 	}
 	for s.ws == nil {
-		f := s.out.pop(s.out.bytes)
+		f := s.out.popPoll(len(frames) == 0)
 		if f == nil {
 			break
 		}
@@ -119,20 +114,23 @@ func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
 	if len(frames) == 0 {
 		body = noopPacket.polling()
 	}
-	s.server.metrics.sent.Add(float64(len(frames)))
-	return body, frames, s.state == stateClosing
+	return body, frames, s.state == stateClosing && s.ws == nil && len(s.out.frames) == 0
 }
 
-// writeWithin answers a poll, in the time that a heartbeat may take.
-func (s *Session) writeWithin(w http.ResponseWriter, body []byte) error {
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(s.server.cfg.PingInterval + s.server.cfg.PingTimeout)) // in-memory tests have no deadlines
-	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
-	respond(w, http.StatusOK, "text/plain; charset=UTF-8", body)
-	if err := control.Flush(); !errors.Is(err, http.ErrNotSupported) {
-		return err
+// popPoll takes the next frame for a polling body. The close packet stands
+// alone: stock clients act on it before they hand out the events that came
+// with it.
+func (o *outbox) popPoll(first bool) *Frame {
+	if len(o.frames) > 0 && o.frames[0] == closePacket && !first {
+		return nil
 	}
-	return nil
+	return o.pop(o.bytes)
+}
+
+// writePoll answers a poll and learns whether that worked.
+func (s *Session) writePoll(w http.ResponseWriter, body []byte) error {
+	s.server.respond(w, http.StatusOK, "text/plain; charset=UTF-8", body)
+	return http.NewResponseController(w).Flush()
 }
 
 // servePost takes the packets of a POST.
@@ -142,25 +140,25 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.endPost()
-	s.waitResumed(r.Context().Done())
 	body, err := s.readBody(w, r)
 	var tooBig *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooBig):
-		respond(w, http.StatusRequestEntityTooLarge, "text/plain", nil)
+		s.server.respond(w, http.StatusRequestEntityTooLarge, "text/plain", nil)
 		return
 	case err != nil:
 		s.close(TransportError, nil)
+		s.server.refuse(w, r, codeBadRequest)
 		return
 	}
-	if err := s.receiveBody(body); err != nil {
+	if err := s.receiveBody(r.Context(), body); err != nil {
 		s.close(reasonFor(err), nil)
 		if reasonFor(err) != TransportClose {
 			s.server.refuse(w, r, codeBadRequest)
 			return
 		}
 	}
-	respond(w, http.StatusOK, "text/html", []byte("ok"))
+	s.server.respond(w, http.StatusOK, "text/html", []byte("ok"))
 }
 
 // beginPost says whether a POST may be read. Two at a time would leave the
@@ -173,7 +171,7 @@ func (s *Session) beginPost(r *http.Request) (errorCode, bool) {
 		return codeBadRequest, false // binary bodies belong to Engine.IO 3
 	}
 	s.mu.Lock()
-	overlap := s.posting
+	overlap := s.ws == nil && s.posting
 	switch {
 	case s.state == stateClosed:
 		s.mu.Unlock()
@@ -196,18 +194,21 @@ func (s *Session) endPost() {
 	s.mu.Unlock()
 }
 
-// readBody reads a POST within the payload limit and the time that a heartbeat
-// may take.
+// readBody reads a POST within the payload limit, and within the time that
+// Server.limitBody has set.
 func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(s.server.cfg.PingInterval + s.server.cfg.PingTimeout)) // in-memory tests have no deadlines
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.server.cfg.MaxPayload)))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.server.cfg.MaxPayload)))
+	if err == nil {
+		// Else it would cut off a handler that must wait.
+		err = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
+	return body, err
 }
 
-// receiveBody handles the packets of a polling body one after another. What
-// comes while the session closes is too late, and ignored.
-func (s *Session) receiveBody(body []byte) error {
+// receiveBody handles the packets of a polling body one after another, and
+// waits while the session is paused. What comes while the session closes is
+// too late, and ignored.
+func (s *Session) receiveBody(ctx context.Context, body []byte) error {
 	if !utf8.Valid(body) {
 		return ended(ParseError)
 	}
@@ -217,7 +218,8 @@ func (s *Session) receiveBody(body []byte) error {
 			return ended(ParseError)
 		}
 		rest = tail
-		if !s.isOpen() {
+		s.waitResumed(ctx.Done())
+		if !s.listens() {
 			return nil
 		}
 		if err := s.handle(p); err != nil {
@@ -227,8 +229,11 @@ func (s *Session) receiveBody(body []byte) error {
 	return nil
 }
 
-func (s *Session) isOpen() bool {
+// listens notes that the client was heard, and reports whether the session is
+// open for more.
+func (s *Session) listens() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.heard()
 	return s.state == stateOpen
 }

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -35,7 +37,7 @@ type Server struct {
 	draining bool
 
 	// wg counts sessions, the readers of WebSockets and the writers of slow
-	// ones. It grows only while a session is open or the server not draining.
+	// ones. It grows from zero only by reserve, before the server drains.
 	wg sync.WaitGroup
 }
 
@@ -60,7 +62,22 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 }
 
 // ServeHTTP serves the requests of all sessions.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.front.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.limitBody(w, r)
+	s.front.ServeHTTP(w, r)
+}
+
+// limitBody gives a request's body the time that a heartbeat may take, whether
+// or not anybody wants to read it: net/http reads the rest of it. The deadline
+// ends with the request.
+func (s *Server) limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.patience())) // fails with the connection
+	}
+}
+
+// patience is how long a client may take for one request or response.
+func (s *Server) patience() time.Duration { return s.cfg.PingInterval + s.cfg.PingTimeout }
 
 // route finds out what a request wants. The order of the checks is that of
 // the stock server, so that a wrong request gets the same code.
@@ -109,8 +126,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, trans
 // open begins a session. The handler is ready to receive before the client
 // learns that the session exists.
 func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) {
-	if s.isDraining() {
-		refuseDraining(w)
+	if !s.reserve() {
+		s.refuseDraining(w)
 		return
 	}
 	session := &Session{id: NewID(), server: s}
@@ -118,6 +135,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 	if transport == WebSocket {
 		c, sent, err := s.accept(w, r)
 		if err != nil {
+			s.wg.Done()
 			return // the upgrader has answered
 		}
 		c.session, session.ws, early = session, c, sent
@@ -133,38 +151,53 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 	}
 	go func() {
 		defer s.wg.Done()
-		session.Flush()
+		session.flush()
 		session.ws.run(early)
 	}()
 }
 
-// start registers a new session, whose first packet is queued. It reports
-// false if the server has begun to drain.
-func (s *Server) start(session *Session) bool {
-	session.push(packetFrame(packetOpen, s.openData(session)))
+// reserve counts a session that is about to begin, unless the server drains.
+// Close waits for it from then on.
+func (s *Server) reserve() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
 		return false
 	}
-	s.pings.Set(&session.beat, session) // before others can find and close it
-	s.metrics.opened(session)
-	s.sessions[session.id] = session
 	s.wg.Add(1)
+	return true
+}
+
+// start opens and registers a session, with its first packet queued. It
+// reports false if the session was closed meanwhile, or the server drains.
+func (s *Server) start(session *Session) bool {
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining || session.state != stateOpening {
+		return false
+	}
+	session.state = stateOpen
+	session.push(packetFrame(packetOpen, s.openData(session)))
+	s.pings.Set(&session.beat, session)
+	s.sessions[session.id] = session
 	if session.ws != nil {
 		s.wg.Add(1) // its reader
 	}
+	s.metrics.opened(session.ws != nil)
 	return true
 }
 
 // abort gives up a session that was never started.
 func (s *Session) abort(w http.ResponseWriter) {
+	defer s.server.wg.Done()
 	s.receiver.Closed(ServerShutdown)
 	if s.ws != nil {
 		s.ws.close()
 		return
 	}
-	refuseDraining(w)
+	s.server.refuseDraining(w)
 }
 
 // openData is the payload of the OPEN packet (protocol, "Handshake").
@@ -191,12 +224,6 @@ func (s *Server) session(sid string) *Session {
 	return s.sessions[sid]
 }
 
-func (s *Server) isDraining() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.draining
-}
-
 func (s *Server) forget(session *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,9 +234,9 @@ func (s *Server) forget(session *Session) {
 }
 
 // refuseDraining sends a newcomer elsewhere.
-func refuseDraining(w http.ResponseWriter) {
+func (s *Server) refuseDraining(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
-	respond(w, http.StatusServiceUnavailable, "application/json", []byte(`{"message":"Server shutting down"}`))
+	s.respond(w, http.StatusServiceUnavailable, "application/json", []byte(`{"message":"Server shutting down"}`))
 }
 
 // Drain refuses new sessions with HTTP status 503 from now on, and returns the
@@ -221,13 +248,21 @@ func (s *Server) Drain() []*Session {
 	return slices.Collect(maps.Values(s.sessions))
 }
 
-// Close ends all sessions and returns when nothing of them is left, after
-// CloseTimeout at the latest.
-func (s *Server) Close() {
-	for _, session := range s.Drain() {
+// Close ends all sessions and returns when nothing of them is left. Clients
+// that still have something to fetch get CloseTimeout for it, and no more when
+// ctx ends.
+func (s *Server) Close(ctx context.Context) {
+	sessions := s.Drain()
+	for _, session := range sessions {
 		session.Close(ServerShutdown)
 	}
+	hurry := context.AfterFunc(ctx, func() {
+		for _, session := range sessions {
+			session.end(nil)
+		}
+	})
 	s.wg.Wait()
+	hurry()
 	s.pings.Stop()
 	s.pongs.Stop()
 	s.closings.Stop()

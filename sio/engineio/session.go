@@ -39,8 +39,10 @@ type Message struct {
 type state uint8
 
 const (
+	// stateOpening: the handler is being told; the client knows nothing yet.
+	stateOpening state = iota
 	// stateOpen: everything is possible.
-	stateOpen state = iota
+	stateOpen
 	// stateClosing: the receiver was told of the end, and the client may
 	// still fetch what was queued before it.
 	stateClosing
@@ -70,6 +72,8 @@ type Session struct {
 	// session is open; in server.closings while it is closing.
 	beat    timeout.Entry[*Session]
 	ponging bool
+	// answered says that the client was heard since the ping.
+	answered bool
 }
 
 // ID is the session's id, 20 characters that nobody can guess.

@@ -58,7 +58,7 @@ func serveTCP(t *testing.T, change func(*Config)) (*recorder, string) {
 	}
 	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() { server.Close(context.Background()) })
 	return r, strings.TrimPrefix(listener.URL, "http://")
 }
 

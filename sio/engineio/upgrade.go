@@ -45,6 +45,9 @@ func (s *Session) mayUpgrade() bool {
 func abandon(c *wsConn) {
 	c.session.mu.Lock()
 	pending := c.session.probe == c
+	if pending {
+		c.session.probe, c.session.probed = nil, false
+	}
 	c.session.mu.Unlock()
 	if pending {
 		c.session.server.metrics.upgrades.WithLabelValues("timeout").Inc()
@@ -57,11 +60,10 @@ func abandon(c *wsConn) {
 func (s *Session) fromProbe(c *wsConn, p packet) error {
 	switch {
 	case p.kind == packetPing && string(p.data) == "probe":
-		s.answerProbe(c)
-		return nil
+		return s.answerProbe(c)
 	case p.kind == packetUpgrade && s.takeOver(c):
 		s.server.metrics.upgrades.WithLabelValues("done").Inc()
-		s.Flush()
+		s.flush()
 		return nil
 	default:
 		return ended(ParseError)
@@ -70,29 +72,32 @@ func (s *Session) fromProbe(c *wsConn, p packet) error {
 
 // answerProbe tells the client that the WebSocket works, and lets the poll
 // return that the client waits for before it goes on.
-func (s *Session) answerProbe(c *wsConn) {
-	if n, err := c.tryWrite(probeAnswer.websocket); err == nil && n == 0 {
-		_, _ = c.conn.Write(probeAnswer.websocket) // on failure the reader will see it too
+func (s *Session) answerProbe(c *wsConn) error {
+	if err := c.writeAside(probeAnswer); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.probe != c {
-		return
+	if s.probe == c {
+		s.probed = true
+		if s.poll != nil && len(s.out.frames) == 0 {
+			s.push(noopPacket)
+		}
 	}
-	s.probed = true
-	if s.poll != nil && len(s.out.frames) == 0 {
-		s.push(noopPacket)
-	}
+	return nil
 }
 
 // takeOver makes the WebSocket carry the session. The queue, which belongs to
-// the session, is from then on read by it: nothing is lost or reordered. The
-// caller flushes.
+// the session, is from then on read by it: nothing is lost or reordered. This
+// holds for a session that is closing as well. The caller flushes.
 func (s *Session) takeOver(c *wsConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != stateOpen || s.probe != c || !s.probed {
+	if s.state == stateClosed || s.probe != c || !s.probed {
 		return false
+	}
+	if s.state == stateClosing {
+		s.out.replace(closePacket, wsGoodbye)
 	}
 	s.server.upgrades.Cancel(&c.deadline)
 	s.ws, s.probe = c, nil

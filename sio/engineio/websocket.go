@@ -44,6 +44,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 	upgrader := ws.HTTPUpgrader{Header: w.Header()}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
+		if conn != nil { // the upgrader has answered on it
+			_ = conn.Close()
+		}
 		return nil, nil, err
 	}
 	early, err = rw.Peek(rw.Reader.Buffered())
@@ -92,12 +95,11 @@ func (c *wsConn) receive(op ws.OpCode, payload []byte) error {
 	s := c.session
 	switch op {
 	case ws.OpPing:
-		_ = s.Send(controlFrame(ws.OpPong, payload)) // a session that has just ended answers no ping
-		return nil
+		return s.answerPing(c, controlFrame(ws.OpPong, payload))
 	case ws.OpPong:
 		return nil
 	case ws.OpClose:
-		return io.EOF
+		return checkClose(payload)
 	case ws.OpBinary:
 		return s.fromWebSocket(c, packet{kind: packetMessage, binary: true, data: payload})
 	default:
@@ -109,10 +111,39 @@ func (c *wsConn) receive(op ws.OpCode, payload []byte) error {
 	}
 }
 
+// answerPing sends a WebSocket's own pong. Where the WebSocket does not carry
+// the session, the session's queue is not for it.
+func (s *Session) answerPing(c *wsConn, pong *Frame) error {
+	s.mu.Lock()
+	carries := s.ws == c
+	s.mu.Unlock()
+	if !carries {
+		return c.writeAside(pong)
+	}
+	_ = s.Send(pong) // a session that has just ended answers no ping
+	return nil
+}
+
+// checkClose says how a close frame of the client ends the connection (RFC
+// 6455, section 7.4).
+func checkClose(payload []byte) error {
+	if len(payload) == 0 {
+		return io.EOF
+	}
+	code, reason := ws.ParseCloseFrameDataUnsafe(payload)
+	if len(payload) == 1 || ws.CheckCloseFrameData(code, reason) != nil {
+		return &wsError{ws.StatusProtocolError, "bad close frame"}
+	}
+	return io.EOF
+}
+
 // fromWebSocket gives a packet to the session, or to its upgrade.
 func (s *Session) fromWebSocket(c *wsConn, p packet) error {
 	s.mu.Lock()
 	carries, open := s.ws == c, s.state == stateOpen
+	if carries {
+		s.heard()
+	}
 	s.mu.Unlock()
 	switch {
 	case !carries:
@@ -151,19 +182,25 @@ func (c *wsConn) tryWrite(data []byte) (int, error) {
 	return c.fast.write(data)
 }
 
-// lastWrite is how long a connection that is about to be closed may take for
-// its last frame, where writing may block at all.
-const lastWrite = time.Second
+// asideTime is how long a connection may take for a frame that its reader
+// writes itself.
+const asideTime = time.Second
 
-// writeLast writes a frame before the connection is closed. It is for the
+// writeAside writes a frame past the session's queue: the last one before the
+// connection is closed, or one before it carries a session. It is for the
 // reader, which may wait.
-func (c *wsConn) writeLast(f *Frame) {
-	if c.fast != nil {
-		_, _ = c.fast.write(f.websocket) // the last word need not arrive
-		return
+func (c *wsConn) writeAside(f *Frame) error {
+	n, err := c.tryWrite(f.websocket)
+	if err != nil || n == len(f.websocket) {
+		return err
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(lastWrite))
-	_, _ = c.conn.Write(f.websocket)
+	if err := c.conn.SetWriteDeadline(time.Now().Add(asideTime)); err != nil {
+		return err
+	}
+	if _, err := c.conn.Write(f.websocket[n:]); err != nil {
+		return err
+	}
+	return c.conn.SetWriteDeadline(time.Time{})
 }
 
 // close ends the connection, and with it the reader.

@@ -46,13 +46,30 @@ func (c *client) request(method, query, body string) {
 		method, path, query, len(body), body)
 	go func() {
 		defer c.conn.Close()
-		response, err := http.ReadResponse(bufio.NewReader(c.conn), nil)
-		if err != nil {
-			c.log("= no response")
-			return
-		}
-		c.logResponse(response)
+		c.readResponse(bufio.NewReader(c.conn))
 	}()
+}
+
+// requestRaw sends text, logs the response, and logs when the server closes.
+func (c *client) requestRaw(text string) {
+	c.out <- []byte(text)
+	go func() {
+		defer c.conn.Close()
+		r := bufio.NewReader(c.conn)
+		c.readResponse(r)
+		if _, err := r.ReadByte(); err != nil {
+			c.log("< end")
+		}
+	}()
+}
+
+func (c *client) readResponse(r *bufio.Reader) {
+	response, err := http.ReadResponse(r, nil)
+	if err != nil {
+		c.log("= no response")
+		return
+	}
+	c.logResponse(response)
 }
 
 func (c *client) logResponse(response *http.Response) {

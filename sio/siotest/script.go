@@ -39,6 +39,7 @@ type Voice func(name string) func(format string, args ...any)
 //
 //	a ws ?EIO=4&transport=websocket    opens a WebSocket called a
 //	a get ?…  ·  a post ?… body        makes a request called a
+//	a raw GET …␍␊…                     sends a request as it stands
 //	a > 40  ·  a >b 0102  ·  a ping    sends text, bytes, a WebSocket ping
 //	a close  ·  a drop                 sends a close frame; drops the connection
 //	+25s                               lets time pass
@@ -127,14 +128,18 @@ func (p *player) do(line string) error {
 	}
 	verb, text, _ := strings.Cut(rest, " ")
 	switch verb {
-	case "ws", "get", "post", "put":
+	case "ws", "get", "post", "put", "raw":
 		if old := p.clients[name]; old != nil {
 			return fmt.Errorf("%q is taken", name)
 		}
 		c := newClient(p.listener.Dial(), p.logger(name))
 		p.clients[name] = c
-		if verb == "ws" {
+		switch verb {
+		case "ws":
 			c.upgrade(text)
+			return nil
+		case "raw":
+			c.requestRaw(strings.NewReplacer("␍", "\r", "␊", "\n").Replace(text))
 			return nil
 		}
 		query, body, _ := strings.Cut(text, " ")

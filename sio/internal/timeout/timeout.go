@@ -66,6 +66,13 @@ func (l *List[T]) Cancel(e *Entry[T]) {
 	}
 }
 
+// Pending reports whether an entry is in the list and not expired.
+func (l *List[T]) Pending(e *Entry[T]) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.set
+}
+
 // Overdue reports whether the time of an entry is over although it has not
 // expired yet.
 func (l *List[T]) Overdue(e *Entry[T]) bool {

@@ -1,0 +1,124 @@
+package sio
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// strict is a Handler that refuses or disconnects everybody.
+type strict struct {
+	refuses bool
+}
+
+func (h *strict) Connect(context.Context, *Socket) (*Welcome, error) {
+	if h.refuses {
+		return nil, &Refusal{Message: "no"}
+	}
+	return &Welcome{}, nil
+}
+
+func (*strict) Connected(context.Context, *Socket) {}
+
+func (*strict) Event(_ context.Context, s *Socket, _ *ClientEvent) {
+	_ = s.Disconnect(Disconnect{}) // without a last event nothing can be wrong
+}
+
+func (*strict) Disconnected(context.Context, *Socket, End) {}
+
+// TestClientsMayComeBackAtOnce has clients answer a refusal, or a DISCONNECT,
+// with another CONNECT as soon as they read it. The server must be through
+// with the old socket by then.
+func TestClientsMayComeBackAtOnce(t *testing.T) {
+	const clients, times = 8, 300
+	for name, refuses := range map[string]bool{"after a refusal": true, "after a disconnect": false} {
+		t.Run(name, func(t *testing.T) {
+			server, err := New(DefaultConfig(), &strict{refuses: refuses}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			if err != nil {
+				t.Fatal(err)
+			}
+			listener := httptest.NewServer(server)
+			defer listener.Close()
+			defer server.Close(t.Context())
+			var coming sync.WaitGroup
+			for range clients {
+				coming.Go(func() { comeBack(t, strings.TrimPrefix(listener.URL, "http://"), refuses, times) })
+			}
+			stop := make(chan struct{})
+			var sending sync.WaitGroup
+			sending.Go(func() { broadcastUntil(server, stop) })
+			coming.Wait()
+			close(stop)
+			sending.Wait()
+		})
+	}
+}
+
+// broadcastUntil flushes queues that are others' to flush.
+func broadcastUntil(server *Server, stop <-chan struct{}) {
+	hub, _ := server.Namespace("/")
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+			_, _ = hub.Emit(Target{Everyone: true}, &Event{Name: "news"}) // is sound
+		}
+	}
+}
+
+func comeBack(t *testing.T, address string, refused bool, times int) {
+	t.Helper()
+	conn, early, _, err := ws.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close()
+	var r io.Reader = conn
+	if early != nil {
+		r = io.MultiReader(early, conn)
+	}
+	for n := range times {
+		if !comesBack(conn, r, refused) {
+			t.Errorf("the server closed after %d times", n)
+			return
+		}
+	}
+}
+
+// comesBack connects and waits to be put out.
+func comesBack(conn net.Conn, r io.Reader, refused bool) bool {
+	if say(conn, "40") != nil {
+		return false
+	}
+	if refused {
+		return hears(r, "44")
+	}
+	return hears(r, "40") && say(conn, `42["put me out"]`) == nil && hears(r, "41")
+}
+
+// hears reads until a message begins as it should.
+func hears(r io.Reader, prefix string) bool {
+	for {
+		header, err := ws.ReadHeader(r)
+		if err != nil || header.OpCode == ws.OpClose {
+			return false
+		}
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(r, payload); err != nil {
+			return false
+		}
+		if strings.HasPrefix(string(payload), prefix) {
+			return true
+		}
+	}
+}
