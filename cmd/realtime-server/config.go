@@ -118,6 +118,9 @@ func (c *Config) complete() {
 	if len(c.Namespaces) == 0 {
 		c.Namespaces = map[string]Namespace{"/": {}}
 	}
+	for i, path := range c.HTTP.Paths {
+		c.HTTP.Paths[i] = strings.TrimSuffix(path, "/")
+	}
 	c.SocketIO.Namespaces = slices.Sorted(maps.Keys(c.Namespaces))
 	for name, n := range c.Namespaces {
 		if n.Backend != nil {
@@ -185,8 +188,11 @@ func (c *Config) validateListeners() error {
 	if len(c.HTTP.Paths) == 0 {
 		faults = append(faults, errors.New("http.paths: at least one is needed"))
 	}
-	for _, path := range c.HTTP.Paths {
-		if !strings.HasPrefix(path, "/") || path == "/" || strings.ContainsAny(path, " {}?") {
+	for i, path := range c.HTTP.Paths {
+		if slices.Contains(c.HTTP.Paths[:i], path) {
+			faults = append(faults, fmt.Errorf("http.paths: %q stands twice", path))
+		}
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?") {
 			faults = append(faults, fmt.Errorf("http.paths: %q is no path such as /socket.io", path))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -136,6 +137,10 @@ func envName(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
+// serviceVariable matches what Kubernetes puts into the environment for a
+// Service whose name begins with "realtime".
+var serviceVariable = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
 // envSettings finds the settings of the environment. A variable with our
 // prefix and no key is a fault: it is most likely misspelt.
 func envSettings(environ []string, keys map[string]reflect.Type) ([]setting, error) {
@@ -150,9 +155,11 @@ func envSettings(environ []string, keys map[string]reflect.Type) ([]setting, err
 		if !strings.HasPrefix(name, envPrefix) {
 			continue
 		}
-		if key, known := byName[name]; known {
+		key, known := byName[name]
+		switch {
+		case known:
 			settings = append(settings, setting{key, value, name})
-		} else {
+		case !serviceVariable.MatchString(name):
 			faults = append(faults, fmt.Errorf("%s: there is no such setting", name))
 		}
 	}

@@ -1,0 +1,454 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed52a35d2d/realtime-server/internal/backend"
+)
+
+// Settings that make a configuration complete. Layers are laid over them.
+const (
+	anAPIKey   = "REALTIME_GRPC_API_KEYS={shop: 0123456789abcdef}"
+	aBackend   = "REALTIME_BACKEND_TARGET=shop:50052"
+	aKey       = "0123456789abcdef"
+	theBackend = "shop:50052"
+)
+
+// load reads a file with this content, if there is any, below an environment
+// and a command line.
+func load(t *testing.T, file string, environ []string, args ...string) (*Config, error) {
+	t.Helper()
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"--config", path}, args...)
+	}
+	cmd, err := parseCommand(args, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loadConfig(cmd, environ)
+}
+
+// sound is load of what must have no fault.
+func sound(t *testing.T, file string, environ []string, args ...string) *Config {
+	t.Helper()
+	cfg, err := load(t, file, environ, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// wantFaults holds an error against the lines that it must consist of, by
+// their beginnings and in any order.
+func wantFaults(t *testing.T, err error, want ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no fault was found, want %q", want)
+	}
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !strings.HasPrefix(line, " ") { // else it goes on with the one before
+			lines = append(lines, line)
+		}
+	}
+	for _, w := range want {
+		i := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, w) })
+		if i < 0 {
+			t.Errorf("fault %q was not found among\n%v", w, err)
+			continue
+		}
+		lines = slices.Delete(lines, i, i+1)
+	}
+	for _, line := range lines {
+		t.Errorf("unexpected fault: %s", line)
+	}
+}
+
+func TestDevNeedsNothing(t *testing.T) {
+	cfg := sound(t, "", nil, "--dev")
+	want := defaultConfig()
+	want.Dev = true
+	want.Namespaces = map[string]Namespace{"/": {Anonymous: true, Rooms: []string{"news"}}}
+	if diff := cmp.Diff(want, cfg); diff != "" {
+		t.Errorf("beside the defaults (-want +got):\n%s", diff)
+	}
+	for _, address := range []string{cfg.HTTP.Listen, cfg.GRPC.Listen, cfg.Admin.Listen} {
+		if !isLoopback(address) {
+			t.Errorf("%s is open to others by default", address)
+		}
+	}
+}
+
+func TestLayers(t *testing.T) {
+	const file = `
+http: {listen: "file:1", paths: [/file, /too]}
+socketio: {ping_interval: 1s, cors: {origins: ["https://file"], max_age: 1m}}
+backend: {target: "file:2", metadata: {file: "1"}}
+log: {level: debug}
+`
+	environ := []string{
+		"HOME=/", "REALTIME_SERVICE_HOST=10.0.0.1", "REALTIME_PORT_3000_TCP_ADDR=10.0.0.1", // are no affair of ours
+		anAPIKey,
+		"REALTIME_HTTP_LISTEN=env:1",
+		"REALTIME_SOCKETIO_CORS_ORIGINS=https://env",
+		"REALTIME_SOCKETIO_PING_INTERVAL=2s",
+		"REALTIME_LOG_LEVEL=warn",
+		"REALTIME_BACKEND_METADATA={env: '2'}",
+	}
+	args := []string{
+		"--log-level", "info", "--log-level=error", "--backend", "flag:2", "--set", "socketio.ping_interval=3s",
+		"--set", "node_id=a=b",
+	}
+	cfg := sound(t, file, environ, args...)
+	for _, c := range []struct {
+		key       string
+		got, want any
+	}{
+		{"file over default: http.paths", cfg.HTTP.Paths, []string{"/file", "/too"}},
+		{"file beside env: socketio.cors.max_age", cfg.SocketIO.Engine.CORS.MaxAge, time.Minute},
+		{"env over file: http.listen", cfg.HTTP.Listen, "env:1"},
+		{"env over file: socketio.cors.origins", cfg.SocketIO.Engine.CORS.Origins, []string{"https://env"}},
+		{"env over default: grpc.api_keys", cfg.GRPC.APIKeys, map[string]Secret{"shop": aKey}},
+		{"env into a map of the file: backend.metadata", cfg.Backend.Metadata, map[string]string{"file": "1", "env": "2"}},
+		{"flag over file: backend.target", cfg.Backend.Target, "flag:2"},
+		{"set over env: socketio.ping_interval", cfg.SocketIO.Engine.PingInterval, 3 * time.Second},
+		{"the last flag wins: log.level", cfg.Log.Level, slog.LevelError},
+		{"a value with =: node_id", cfg.NodeID, "a=b"},
+		{"untouched: socketio.ping_timeout", cfg.SocketIO.Engine.PingTimeout, 20 * time.Second},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.key, diff)
+		}
+	}
+}
+
+func TestEveryShorthandSetsItsKey(t *testing.T) {
+	keys := configKeys(reflect.TypeFor[Config](), "")
+	for _, s := range shorthands {
+		if _, ok := keys[s.key]; !ok {
+			t.Errorf("--%s stands for %s, which is no key", s.flag, s.key)
+		}
+	}
+	cfg := sound(t, "", []string{anAPIKey}, "--http", "a:1", "--grpc", "b:2", "--admin", "c:3", "--backend", "d:4",
+		"--log-level", "debug", "--log-format", "json")
+	got := []string{cfg.HTTP.Listen, cfg.GRPC.Listen, cfg.Admin.Listen, cfg.Backend.Target, cfg.Log.Level.String(), cfg.Log.Format}
+	if diff := cmp.Diff([]string{"a:1", "b:2", "c:3", "d:4", "DEBUG", "json"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Two keys with one variable would be set together.
+func TestEveryKeyHasItsOwnVariable(t *testing.T) {
+	byName := map[string]string{}
+	for key := range configKeys(reflect.TypeFor[Config](), "") {
+		if other, taken := byName[envName(key)]; taken {
+			t.Errorf("%s and %s are both %s", key, other, envName(key))
+		}
+		byName[envName(key)] = key
+	}
+}
+
+func TestLists(t *testing.T) {
+	for value, want := range map[string][]string{
+		"/a":                {"/a"},
+		"/a,/b":             {"/a", "/b"},
+		" /a , /b ,":        {"/a", "/b"},
+		"[/a, /b]":          {"/a", "/b"},
+		`["/a", '/b', /c,]`: {"/a", "/b", "/c"},
+	} {
+		for from, cfg := range map[string]*Config{
+			"env": sound(t, "", []string{anAPIKey, aBackend, "REALTIME_HTTP_PATHS=" + value}),
+			"set": sound(t, "", []string{anAPIKey, aBackend}, "--set", "http.paths="+value),
+		} {
+			if diff := cmp.Diff(want, cfg.HTTP.Paths); diff != "" {
+				t.Errorf("%s %q (-want +got):\n%s", from, value, diff)
+			}
+		}
+	}
+	cfg := sound(t, "", []string{anAPIKey, aBackend, "REALTIME_SOCKETIO_TRUSTED_PROXIES=10.0.0.0/8,::1/128"})
+	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	if !slices.Equal(want, cfg.SocketIO.Engine.TrustedProxies) {
+		t.Errorf("trusted proxies %v", cfg.SocketIO.Engine.TrustedProxies)
+	}
+	cfg = sound(t, "api: {headers: [cookie]}", []string{anAPIKey, aBackend}, "--set", "api.headers=")
+	if len(cfg.API.Headers) != 0 {
+		t.Errorf("an empty list left %q", cfg.API.Headers)
+	}
+}
+
+func TestNamespaces(t *testing.T) {
+	const file = `
+backend: {target: "shop:50052", timeout: 7s}
+namespaces: {/: {anonymous: true, rooms: [lobby]}}
+`
+	cfg := sound(t, file, []string{
+		anAPIKey,
+		`REALTIME_NAMESPACES={"/chat": {backend: {target: "chat:1", max_in_flight: 3}}, /common: {}}`,
+	})
+	own := backend.DefaultConfig()
+	own.Target, own.Timeout, own.MaxInFlight = "chat:1", 7*time.Second, 3
+	want := map[string]Namespace{
+		"/":       {Anonymous: true, Rooms: []string{"lobby"}},
+		"/chat":   {Backend: &own},
+		"/common": {},
+	}
+	if diff := cmp.Diff(want, cfg.Namespaces); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"/", "/chat", "/common"}, cfg.SocketIO.Namespaces); diff != "" {
+		t.Errorf("the server's namespaces (-want +got):\n%s", diff)
+	}
+	for name, target := range map[string]string{"/": theBackend, "/chat": "chat:1", "/common": theBackend} {
+		if got := cfg.backendOf(cfg.Namespaces[name]); got.Target != target {
+			t.Errorf("%s is answered by %s, want %s", name, got.Target, target)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	complete := []string{anAPIKey, aBackend}
+	for name, c := range map[string]struct {
+		file    string
+		environ []string
+		args    []string
+		faults  []string
+	}{
+		"open by default": {faults: []string{"namespaces./: nobody authenticates", "grpc.api_keys: at least one key"}},
+		"dev=false":       {args: []string{"--dev=false"}, faults: []string{"namespaces./: nobody", "grpc.api_keys: "}},
+		"keys without a backend": {
+			environ: []string{anAPIKey}, faults: []string{"namespaces./: nobody authenticates its clients"},
+		},
+		"a backend without keys": {
+			environ: []string{aBackend}, faults: []string{"grpc.api_keys: at least one key is needed"},
+		},
+		"unknown key in the file": {
+			file: "http: {liste: x}", environ: complete, faults: []string{"{file}: yaml: unmarshal errors:"},
+		},
+		"a key twice in the file": {
+			file: "node_id: a\nnode_id: b", environ: complete, faults: []string{"{file}: yaml: unmarshal errors:"},
+		},
+		"no YAML": {file: "{", environ: complete, faults: []string{"{file}: yaml: "}},
+		"no file": {
+			environ: complete, args: []string{"--config", "nowhere.yaml"}, faults: []string{"nowhere.yaml: open nowhere.yaml: "},
+		},
+		"unknown variable": {
+			environ: append(complete, "REALTIME_HTTP_LISTN=x"),
+			faults:  []string{"REALTIME_HTTP_LISTN: there is no such setting"},
+		},
+		"the variable of a part": {
+			environ: append(complete, "REALTIME_HTTP={}"), faults: []string{"REALTIME_HTTP: there is no such setting"},
+		},
+		"unknown key of --set": {
+			environ: complete, args: []string{"--set", "nope=1"}, faults: []string{`--set nope: there is no key "nope"`},
+		},
+		"the key of a part": {
+			environ: complete, args: []string{"--set", "http={}"}, faults: []string{`--set http: there is no key "http"`},
+		},
+		"unknown key within a map": {
+			environ: append(complete, `REALTIME_NAMESPACES={/: {anonymus: true}}`),
+			faults:  []string{"REALTIME_NAMESPACES: yaml: unmarshal errors:"},
+		},
+		"values of the wrong kind": {
+			environ: append(complete, "REALTIME_SOCKETIO_MAX_ROOMS=many", "REALTIME_GRPC_REFLECTION=perhaps"),
+			args:    []string{"--set", "socketio.ping_interval=25", "--log-level", "loud", "--set", "socketio.trusted_proxies=10.0.0.1"},
+			faults: []string{
+				"REALTIME_SOCKETIO_MAX_ROOMS: ", "REALTIME_GRPC_REFLECTION: ",
+				"--set socketio.ping_interval: ", "--log-level: ", "--set socketio.trusted_proxies: ",
+			},
+		},
+		"a path twice": {
+			environ: complete, args: []string{"--set", "http.paths=/a,/b,/a/"}, faults: []string{`http.paths: "/a" stands twice`},
+		},
+		"dev on other than loopback": {
+			args: []string{"--dev", "--http", ":3000", "--grpc", "0.0.0.0:1", "--admin", "192.0.2.1:1"},
+			faults: []string{
+				`http.listen: ":3000" is not a loopback`, `grpc.listen: "0.0.0.0:1" is not`, `admin.listen: "192.0.2.1:1" is not`,
+			},
+		},
+		"dev by the environment on other than loopback": {
+			environ: []string{"REALTIME_DEV=true", "REALTIME_HTTP_LISTEN=example.com:3000"},
+			faults:  []string{`http.listen: "example.com:3000" is not a loopback`},
+		},
+		"a namespace that is both": {
+			file: "namespaces: {/a: {anonymous: true, backend: {target: x}}}", environ: complete,
+			faults: []string{"namespaces./a: is anonymous and has a backend"},
+		},
+		"a backend of a namespace": {
+			file: "namespaces: {/a: {backend: {timeout: 1s}}}", environ: complete,
+			faults: []string{"namespaces./a.backend.target: is required"},
+		},
+		"everything at once": {
+			file:    "log: {format: xml}\nsocketio: {ping_interval: 0s, transports: [carrier-pigeon], cors: {origins: ['*'], credentials: true}}",
+			environ: []string{"REALTIME_BACKEND_TARGET=x", "REALTIME_BACKEND_TIMEOUT=-1s", "REALTIME_TYPO=1"},
+			args: []string{
+				"--set", "nope=", "--set", "http.paths=x,/", "--set", "http.tls.cert=a.pem", "--set", "grpc.tls.key=a.pem",
+				"--set", "grpc.max_message=0", "--set", "api.max_names=0", "--set", "api.headers=Cookie",
+				"--set", "shutdown.window=20s", "--set", "namespaces={chat: {}}", "--set", "backend.tls.ca=ca.pem",
+				"--set", "backend.metadata={Upper: a}",
+			},
+			faults: []string{
+				"REALTIME_TYPO: ", "--set nope: ", "log.format: ", "http.paths: \"x\"", "http.paths: \"", "http.tls: ", "grpc.tls: ",
+				"grpc.max_message: ", "grpc.api_keys: ", "api.max_names: ", "api.headers[0]: ", "shutdown: ",
+				"socketio.ping_interval: ", "socketio.transports: ", "socketio.cors: ", "socketio.namespaces: ",
+				"backend.timeout: ", "backend.tls: ", "backend.metadata: ",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.file, c.environ, c.args...)
+			if err != nil && c.file != "" { // the file has a name of its own in every run
+				err = errors.New(nameless(err.Error()))
+			}
+			wantFaults(t, err, c.faults...)
+		})
+	}
+}
+
+// nameless replaces the path of the file of load.
+func nameless(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if _, rest, ok := strings.Cut(line, "config.yaml: "); ok {
+			lines[i] = "{file}: " + rest
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestDevOnLoopback(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "127.1.2.3:3000", "[::1]:3000", "localhost:3000"} {
+		cfg := sound(t, "", nil, "--dev", "--http", address, "--grpc", address, "--admin", address)
+		if cfg.HTTP.Listen != address {
+			t.Errorf("listens at %s, not at %s", cfg.HTTP.Listen, address)
+		}
+	}
+}
+
+// A backend is asked under dev as well; only where there is none is everybody
+// let in.
+func TestDevAsksTheBackend(t *testing.T) {
+	cfg := sound(t, "namespaces: {/a: {}, /b: {backend: {target: b}}}", nil, "--dev", "--backend", "localhost:1")
+	for name, n := range cfg.Namespaces {
+		if n.Anonymous {
+			t.Errorf("%s is open although it has a backend", name)
+		}
+	}
+}
+
+func TestCommandLineFaults(t *testing.T) {
+	for _, args := range [][]string{
+		{"--nope"}, {"serve"}, {"--set", "node_id"}, {"--config"}, {"--dev", "true"},
+	} {
+		var stderr bytes.Buffer
+		if code := realMain(args, nil, io.Discard, &stderr); code != exitConfig || stderr.Len() == 0 {
+			t.Errorf("%q: exit code %d, %q", args, code, stderr.String())
+		}
+	}
+	var stderr bytes.Buffer
+	if code := realMain([]string{"--set", "nope=1"}, nil, io.Discard, &stderr); code != exitConfig ||
+		!strings.Contains(stderr.String(), "--set nope") || !strings.Contains(stderr.String(), "grpc.api_keys") {
+		t.Errorf("exit code %d, %q", code, stderr.String())
+	}
+}
+
+// printed is what --print-config says.
+func printed(t *testing.T, environ []string, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if code := realMain(append(args, "--print-config"), environ, &stdout, &stderr); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr.String())
+	}
+	return stdout.String()
+}
+
+func TestSecretsAreNotPrinted(t *testing.T) {
+	environ := []string{
+		aBackend,
+		"REALTIME_GRPC_API_KEYS={shop: api-key-of-shop-1, mail: api-key-of-mail-2}",
+		"REALTIME_BACKEND_METADATA={authorization: Bearer common-token}",
+		`REALTIME_NAMESPACES={/: {}, /chat: {backend: {target: chat, metadata: {authorization: Bearer chat-token}}}}`,
+	}
+	text := printed(t, environ)
+	for _, secret := range []string{"api-key-of", "common-token", "chat-token"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s is printed:\n%s", secret, text)
+		}
+	}
+	for _, public := range []string{"shop: '********'", "mail: '********'", "authorization: '********'", "target: chat"} {
+		if !strings.Contains(text, public) {
+			t.Errorf("%s is not printed:\n%s", public, text)
+		}
+	}
+	cfg := sound(t, "", environ)
+	if err := printConfig(io.Discard, cfg); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Backend.Metadata["authorization"] != "Bearer common-token" ||
+		cfg.Namespaces["/chat"].Backend.Metadata["authorization"] != "Bearer chat-token" {
+		t.Error("printing changed the configuration")
+	}
+}
+
+func TestPrintedConfigLoadsAgain(t *testing.T) {
+	environ := []string{
+		anAPIKey, aBackend,
+		"REALTIME_SOCKETIO_TRUSTED_PROXIES=10.0.0.0/8",
+		"REALTIME_SOCKETIO_CORS_ORIGINS=https://a.example,https://b.example",
+		"REALTIME_BACKEND_METADATA={authorization: token}",
+		`REALTIME_NAMESPACES={"/": {anonymous: true, rooms: [a]}, "/chat": {backend: {target: "chat:1", metadata: {b: c}}}, "/common": {}}`,
+		"REALTIME_LOG_LEVEL=DEBUG+2",
+	}
+	args := []string{"--set", "node_id=null", "--set", "shutdown.window=1500ms", "--log-format", "json"}
+	text := printed(t, environ, args...)
+	want := sound(t, "", environ, args...)
+	got := sound(t, text, nil)
+
+	if diff := cmp.Diff([]string{"shop"}, slices.Sorted(maps.Keys(got.GRPC.APIKeys))); diff != "" {
+		t.Errorf("names of API keys (-want +got):\n%s", diff)
+	}
+	// Secrets do not come back.
+	want.GRPC.APIKeys = map[string]Secret{"shop": masked}
+	want.Backend.Metadata = map[string]string{"authorization": masked}
+	want.Namespaces["/chat"].Backend.Metadata = map[string]string{"b": masked}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), equateEmpty); diff != "" {
+		t.Errorf("(-want +got):\n%s\nprinted:\n%s", diff, text)
+	}
+	if again := printed(t, nil, "--config", written(t, text)); again != text {
+		t.Errorf("printed again it differs:\n%s", cmp.Diff(text, again))
+	}
+}
+
+// equateEmpty takes a list or map without elements for none: the two mean the
+// same everywhere.
+var equateEmpty = cmp.FilterValues(func(a, b any) bool {
+	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
+	return x.IsValid() && y.IsValid() && x.Type() == y.Type() &&
+		(x.Kind() == reflect.Slice || x.Kind() == reflect.Map) && x.Len() == 0 && y.Len() == 0
+}, cmp.Comparer(func(any, any) bool { return true }))
+
+func written(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "printed.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
