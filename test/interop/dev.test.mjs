@@ -1,0 +1,61 @@
+// What a server without a backend offers to its demo page.
+
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { connect, newestVariants } from '../lib/client.mjs'
+import { eventOf } from '../lib/grpc.mjs'
+import { startServer } from '../lib/server.mjs'
+
+const server = await startServer()
+after(() => server.stop())
+
+const malformed = {
+  'no payload': [],
+  'null': [null],
+  'a string': ['sports'],
+  'no rooms': [{}],
+  'an empty list': [{ rooms: [] }],
+  'a room that is no string': [{ rooms: [1] }],
+  'an empty name': [{ rooms: [''] }],
+  'rooms that are no list': [{ rooms: 'sports' }],
+  'bytes': [Buffer.from('sports')],
+  'two payloads': [{ rooms: ['a'] }, { rooms: ['b'] }],
+}
+
+for (const variant of newestVariants) {
+  test(`${variant.name}: an anonymous client starts in news, joins and leaves`, async (t) => {
+    const client = await connect(t, server, variant)
+    const room = `sports ${variant.name}`
+    await server.api.send({ target: { rooms: ['news'] }, event: eventOf('hello') })
+    await client.event('hello')
+    assert.deepEqual(await client.ask('join', { rooms: [room] }), [{ rooms: ['news', room] }])
+    assert.equal((await server.api.send({ target: { rooms: [room] }, event: eventOf('goal') })).report.matched, '1')
+    await client.event('goal')
+    assert.deepEqual(await client.ask('leave', { rooms: [room, 'never joined'] }), [{ rooms: ['news'] }])
+    assert.equal((await server.api.send({ target: { rooms: [room] }, event: eventOf('goal') })).report.matched, '0')
+    assert.deepEqual(await client.ask('echo', 1, null), [1, null])
+  })
+
+  test(`${variant.name}: a malformed join or leave is answered, and harmless`, async (t) => {
+    const client = await connect(t, server, variant)
+    const { id } = client
+    for (const event of ['join', 'leave']) {
+      for (const [what, args] of Object.entries(malformed)) {
+        const [{ error }] = await client.ask(event, ...args)
+        assert.equal(error.code, 'INVALID_PAYLOAD', `${event} with ${what}`)
+        assert.ok(error.reason)
+      }
+    }
+    const [{ error }] = await client.ask('join', { rooms: Array.from({ length: 1_000 }, (_, n) => `room ${n}`) })
+    assert.equal(error.code, 'TOO_MANY_ROOMS')
+    client.socket.emit('join', null) // without an acknowledgement
+    assert.deepEqual(await client.ask('join', { rooms: ['news'] }), [{ rooms: ['news'] }])
+    assert.equal(client.id, id)
+  })
+
+  test(`${variant.name}: an event that nobody takes`, async (t) => {
+    const client = await connect(t, server, variant)
+    const [{ error }] = await client.ask('no such event')
+    assert.deepEqual([error.code, error.temporary], ['NO_BACKEND', false])
+  })
+}

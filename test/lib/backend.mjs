@@ -1,0 +1,91 @@
+// A RealtimeBackend made with @grpc/grpc-js. What it does to a client is
+// written in the client's own `auth` option and event names, so that tests
+// share one backend without getting in each other's way.
+
+import grpc from '@grpc/grpc-js'
+import { RealtimeBackend, argOf, codes, eventOf } from './grpc.mjs'
+import { Mailbox, within } from './wait.mjs'
+
+export const TOKEN = 'your-test-token'
+export const SECRET = 'a detail that clients must not see'
+
+const failure = (code) => Object.assign(new Error(SECRET), { code, details: SECRET })
+
+const timestamp = (ms) => ({ seconds: Math.floor(ms / 1_000), nanos: (ms % 1_000) * 1e6 })
+
+// How to authenticate, by auth.how.
+const authenticators = {
+  token({ token, user, rooms, events = [], metadata, lifetime }) {
+    if (token !== TOKEN) return { refuse: { code: 'BAD_TOKEN', message: 'The token is not valid' } }
+    const accept = { user_id: user, rooms, metadata, events: events.map((event) => eventOf(...event)) }
+    if (lifetime) accept.expires_at = timestamp(Date.now() + lifetime)
+    return { accept }
+  },
+  refuse({ refuse }) {
+    return { refuse }
+  },
+  silent() {
+    return {}
+  },
+  crowd({ count }) {
+    return { accept: { rooms: Array.from({ length: count }, (_, i) => `room ${i}`) } }
+  },
+  fail({ code }) {
+    throw failure(codes[code])
+  },
+  hang() {},
+}
+
+// What to acknowledge, by event name; any other event gets an empty reply.
+const nothing = () => ({})
+const answers = {
+  echo: ({ args }) => ({ ack: args }),
+  several: () => ({ ack: [1, 'two', { three: 3 }, null].map(argOf) }),
+  fail: ({ args }) => {
+    throw failure(codes[JSON.parse(args[0].json)])
+  },
+  nonsense: () => ({ ack: [{ json: '{' }] }),
+  hang() {},
+}
+
+const handlers = {
+  Authenticate({ handshake }) {
+    const auth = JSON.parse(handshake.claims.auth_json)
+    return authenticators[auth.how ?? 'token'](auth)
+  },
+  OnConnected: () => ({}),
+  OnEvent: ({ event }) => (answers[event.name] ?? nothing)(event),
+  OnDisconnected: () => ({}),
+}
+
+// startBackend listens on a free port of loopback, or on the one given.
+export async function startBackend(port = 0) {
+  const server = new grpc.Server({ 'grpc.max_receive_message_length': 8 << 20 })
+  const calls = new Mailbox()
+  const serve = (method) => (call, reply) => {
+    calls.put({ method, request: call.request, at: Date.now() })
+    try {
+      const answer = handlers[method](call.request)
+      if (answer !== undefined) reply(null, answer) // otherwise the caller waits in vain
+    } catch (error) {
+      reply(error)
+    }
+  }
+  server.addService(RealtimeBackend.service, Object.fromEntries(
+    Object.keys(handlers).map((method) => [method, serve(method)]),
+  ))
+  const bound = new Promise((resolve, reject) => {
+    const done = (error, bound) => (error ? reject(error) : resolve(bound))
+    server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), done)
+  })
+  return {
+    port: await within(bound, 'backend listens'),
+    calls,
+    // of waits for a call about one connection.
+    of: (method, connectionId, passes = () => true) => calls.find(
+      (call) => call.method === method && call.request.context.connection_id === connectionId && passes(call.request),
+      `${method} of ${connectionId}`,
+    ),
+    stop: () => server.forceShutdown(),
+  }
+}
