@@ -50,7 +50,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code errorCode) 
 // respond writes a whole response, in the time that two heartbeats may take:
 // the rest of a request's body may have to be read before it.
 func (s *Server) respond(w http.ResponseWriter, status int, contentType string, body []byte) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2*s.patience())) // fails with the connection
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * s.patience())) // fails with the connection
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -1,0 +1,140 @@
+// Package client is a Socket.IO client for load: it speaks WebSocket only, and
+// packets are text that it neither parses nor builds. It costs little, so that
+// the server is what a test is busy with.
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/gobwas/ws"
+)
+
+// Conn is one client, connected to the namespace "/". One goroutine may
+// receive while others send.
+type Conn struct {
+	conn net.Conn
+	in   *bufio.Reader
+	read []byte // owned by the receiver
+
+	mu  sync.Mutex // guards writing
+	out bytes.Buffer
+}
+
+// Dial connects to a server and its namespace "/", and returns once CONNECT is
+// answered. The deadline of ctx holds for everything the client ever does.
+func Dial(ctx context.Context, address string) (*Conn, error) {
+	conn, early, _, err := ws.Dial(ctx, "ws://"+address+"/socket.io/?EIO=4&transport=websocket")
+	if err != nil {
+		return nil, fmt.Errorf("handshake: %w", err)
+	}
+	c := &Conn{conn: conn, in: early}
+	if early == nil {
+		c.in = bufio.NewReader(conn)
+	}
+	if err := c.connect(ctx); err != nil {
+		_ = conn.Close() // err says more
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Conn) connect(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := c.conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	open, err := c.message()
+	if err != nil {
+		return fmt.Errorf("wait for OPEN: %w", err)
+	}
+	if open[0] != '0' {
+		return fmt.Errorf("the first packet is %q", open)
+	}
+	if err := c.Send("0"); err != nil {
+		return fmt.Errorf("send CONNECT: %w", err)
+	}
+	packet, err := c.Receive()
+	if err != nil {
+		return fmt.Errorf("wait for CONNECT: %w", err)
+	}
+	if !bytes.HasPrefix(packet, []byte(`0{"sid":`)) {
+		return fmt.Errorf("CONNECT is answered with %q", packet)
+	}
+	return nil
+}
+
+// Send writes Socket.IO packets in one go.
+func (c *Conn) Send(packets ...string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.Reset()
+	for _, packet := range packets {
+		c.frame("4" + packet)
+	}
+	_, err := c.conn.Write(c.out.Bytes())
+	return err
+}
+
+// frame adds a message to what is written next.
+func (c *Conn) frame(message string) {
+	_ = ws.WriteFrame(&c.out, ws.MaskFrameInPlace(ws.NewTextFrame([]byte(message)))) // a Buffer never fails
+}
+
+// pong answers a ping of the server.
+func (c *Conn) pong() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.Reset()
+	c.frame("3")
+	_, err := c.conn.Write(c.out.Bytes())
+	return err
+}
+
+// Receive returns the next Socket.IO packet, io.EOF if the server has closed.
+// The packet is valid until the next call.
+func (c *Conn) Receive() ([]byte, error) {
+	for {
+		message, err := c.message()
+		if err != nil {
+			return nil, err
+		}
+		switch message[0] {
+		case '2':
+			if err := c.pong(); err != nil {
+				return nil, err
+			}
+		case '4':
+			return message[1:], nil
+		}
+	}
+}
+
+// message returns the next Engine.IO packet.
+func (c *Conn) message() ([]byte, error) {
+	header, err := ws.ReadHeader(c.in)
+	if err != nil {
+		return nil, err
+	}
+	c.read = slices.Grow(c.read[:0], int(header.Length))[:header.Length]
+	if _, err := io.ReadFull(c.in, c.read); err != nil {
+		return nil, err
+	}
+	switch {
+	case header.OpCode == ws.OpClose:
+		return nil, io.EOF
+	case header.OpCode != ws.OpText || !header.Fin || header.Length == 0:
+		return nil, fmt.Errorf("unexpected frame %+v", header)
+	}
+	return c.read, nil
+}
+
+// Close drops the connection.
+func (c *Conn) Close() error { return c.conn.Close() }
