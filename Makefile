@@ -54,12 +54,12 @@ test: test-go test-node ## Install what is needed and run every test.
 
 .PHONY: test-go
 test-go: build examples/chat/node_modules/.installed
-	@REALTIME_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
+	@TEST_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
 	@cd bench/peers && go test -timeout 5m ./...
 
 .PHONY: test-node
 test-node: build test/node_modules/.installed .tools/chromium
-	@cd test && REALTIME_SERVER_BIN=$(SERVER) npm test --silent
+	@cd test && TEST_SERVER_BIN=$(SERVER) npm test --silent
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m).

@@ -77,7 +77,7 @@ func build(t *testing.T, pkg string) string {
 // environment names one.
 func serverBinary(t *testing.T) string {
 	t.Helper()
-	if path := os.Getenv("REALTIME_SERVER_BIN"); path != "" {
+	if path := os.Getenv("TEST_SERVER_BIN"); path != "" {
 		return path
 	}
 	return build(t, "../../cmd/realtime-server")
