@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
 // Config holds the options of a Server.
@@ -38,7 +39,7 @@ func DefaultConfig() Config {
 		Namespaces:      []string{"/"},
 		ConnectTimeout:  45 * time.Second,
 		DisconnectGrace: 2 * time.Second,
-		MaxAttachments:  10,
+		MaxAttachments:  parser.MaxAttachments,
 		MaxRooms:        1000,
 		MaxInbox:        1 << 20,
 	}

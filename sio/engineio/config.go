@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -80,6 +81,11 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxQueue < 1 {
 		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))
+	}
+	for _, origin := range c.CORS.Origins {
+		if origin != "*" && !strings.Contains(origin, "://") {
+			faults = append(faults, fmt.Errorf("cors: %q is no origin such as https://app.example.com", origin))
+		}
 	}
 	if slices.Contains(c.CORS.Origins, "*") && c.CORS.Credentials {
 		faults = append(faults, errors.New("cors: credentials are not possible with the origin *"))

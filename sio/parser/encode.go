@@ -62,6 +62,10 @@ func newPacket(p *Packet, data []byte, args []Arg) (*Packet, error) {
 		if data, problem = appendArg(data, p, arg, binary); problem != "" {
 			return nil, &ArgError{Index: i, Problem: problem}
 		}
+		if len(p.Attachments) > MaxAttachments {
+			return nil, &ArgError{Index: i, Problem: "brings more binary attachments than the " +
+				strconv.Itoa(MaxAttachments) + " that clients accept"}
+		}
 	}
 	p.Data = append(data, ']')
 	return p, nil

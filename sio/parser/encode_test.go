@@ -70,6 +70,7 @@ func TestNewEventRefuses(t *testing.T) {
 		{[]Arg{{JSON: []byte(`1,2`)}}, 0},
 		{[]Arg{{JSON: []byte(`{"_placeholder":true,"num":1}`), Attachments: [][]byte{{1}}}}, 0},
 		{[]Arg{{Binary: []byte{1}}, {JSON: []byte(`{"_placeholder":true,"num":0}`)}}, 1},
+		{[]Arg{{JSON: []byte(`1`), Attachments: make([][]byte, 10)}, {Binary: []byte{1}}}, 1},
 	} {
 		_, err := NewEvent("/", "e", test.args)
 		var bad *ArgError

@@ -52,6 +52,10 @@ type Packet struct {
 	Attachments [][]byte
 }
 
+// MaxAttachments is how many attachments the stock decoder accepts in one
+// packet. A client that gets more closes its connection.
+const MaxAttachments = 10
+
 // Arg is one argument of an event or an acknowledgement. Exactly one of JSON
 // and Binary is set.
 //

@@ -499,7 +499,8 @@ type Accept struct {
 	// stock client comes back and authenticates anew. Unset means never; a time
 	// in the past is a broken reply.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
-	// Events that the client receives first, in this order.
+	// Events that the client receives first, in this order. None of them is
+	// dropped, so `volatile` says nothing here.
 	Events        []*Event `protobuf:"bytes,5,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -866,8 +867,9 @@ type OnDisconnectedRequest struct {
 	Context *RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
 	// Why, in Socket.IO's words: "transport close", "transport error", "ping
 	// timeout", "parse error", "client namespace disconnect", "server namespace
-	// disconnect", "server shutting down", or in ours: "credential expired",
-	// "slow consumer".
+	// disconnect", "server shutting down", "forced close" (the connection was
+	// closed for the sake of another namespace on it), or in ours: "credential
+	// expired", "slow consumer".
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// DisconnectRequest.reason if a Disconnect call ended it.
 	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
