@@ -46,13 +46,13 @@ func New(keys []Key) (*Keys, error) {
 		hash := sha256.Sum256([]byte(key.Key))
 		switch {
 		case key.Name == "":
-			faults = append(faults, fmt.Errorf("keys[%d]: has no name", i))
+			faults = append(faults, fmt.Errorf("api_keys[%d]: has no name", i))
 		case names[key.Name]:
-			faults = append(faults, fmt.Errorf("keys[%d]: a second key is named %q", i, key.Name))
+			faults = append(faults, fmt.Errorf("api_keys[%d]: a second key is named %q", i, key.Name))
 		case len(key.Key) < MinKeyBytes:
-			faults = append(faults, fmt.Errorf("keys[%d] %q: is shorter than %d bytes", i, key.Name, MinKeyBytes))
+			faults = append(faults, fmt.Errorf("api_keys[%d] %q: is shorter than %d bytes", i, key.Name, MinKeyBytes))
 		case hashes[hash]:
-			faults = append(faults, fmt.Errorf("keys[%d] %q: has the same key as another name", i, key.Name))
+			faults = append(faults, fmt.Errorf("api_keys[%d] %q: has the same key as another name", i, key.Name))
 		}
 		names[key.Name], hashes[hash] = true, true
 		k.names, k.hashes = append(k.names, key.Name), append(k.hashes, hash)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/sio"
@@ -128,7 +130,9 @@ func (c *Config) complete() {
 		}
 		if c.Dev && c.backendOf(n) == nil {
 			n.Anonymous = true
-			n.Rooms = append(n.Rooms, "news")
+			if len(n.Rooms) == 0 {
+				n.Rooms = []string{"news"}
+			}
 		}
 		c.Namespaces[name] = n
 	}
@@ -181,7 +185,9 @@ func (c *Config) validateListeners() error {
 	for _, l := range []struct{ key, address string }{
 		{"http.listen", c.HTTP.Listen}, {"grpc.listen", c.GRPC.Listen}, {"admin.listen", c.Admin.Listen},
 	} {
-		if c.Dev && !isLoopback(l.address) {
+		if _, _, err := net.SplitHostPort(l.address); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %q is no address such as 127.0.0.1:3000", l.key, l.address))
+		} else if c.Dev && !isLoopback(l.address) {
 			faults = append(faults, fmt.Errorf("%s: %q is not a loopback address, as dev needs it", l.key, l.address))
 		}
 	}
@@ -196,9 +202,12 @@ func (c *Config) validateListeners() error {
 			faults = append(faults, fmt.Errorf("http.paths: %q is no path such as /socket.io", path))
 		}
 	}
-	for key, tls := range map[string]TLS{"http.tls": c.HTTP.TLS, "grpc.tls": c.GRPC.TLS} {
-		if (tls.Cert == "") != (tls.Key == "") {
-			faults = append(faults, fmt.Errorf("%s: cert and key need each other", key))
+	for _, l := range []struct {
+		key string
+		tls TLS
+	}{{"http.tls", c.HTTP.TLS}, {"grpc.tls", c.GRPC.TLS}} {
+		if (l.tls.Cert == "") != (l.tls.Key == "") {
+			faults = append(faults, fmt.Errorf("%s: cert and key need each other", l.key))
 		}
 	}
 	if c.GRPC.MaxMessage < 1 {
@@ -222,6 +231,9 @@ func (c *Config) validateNamespaces() error {
 		if n.Backend != nil {
 			faults = append(faults, within(key+".backend", n.Backend.Validate()))
 		}
+		if _, err := anonymous.New(n.Rooms...); err != nil {
+			faults = append(faults, within(key, err))
+		}
 		if n.Anonymous && n.Backend != nil {
 			faults = append(faults, fmt.Errorf("%s: is anonymous and has a backend; choose one", key))
 		}
@@ -237,7 +249,8 @@ func (c *Config) validateAccess() error {
 	if !c.Dev && len(c.GRPC.APIKeys) == 0 {
 		return errors.New("grpc.api_keys: at least one key is needed, for example REALTIME_GRPC_API_KEYS='{backend: <secret>}'; or start with --dev")
 	}
-	return nil
+	_, err := buildKeys(c)
+	return within("grpc", err)
 }
 
 // within puts a prefix before every fault of a part.

@@ -105,8 +105,13 @@ func loadConfig(cmd *command, environ []string) (*Config, error) {
 func decodeStrictly(data []byte, cfg *Config) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(cfg); err != nil && !errors.Is(err, io.EOF) {
+	if err := decoder.Decode(cfg); errors.Is(err, io.EOF) {
+		return nil
+	} else if err != nil {
 		return err
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("has more than one YAML document")
 	}
 	return nil
 }
@@ -184,7 +189,11 @@ func (s setting) apply(cfg *Config, keys map[string]reflect.Type) error {
 	if err != nil {
 		return err
 	}
-	return decodeStrictly(data, cfg)
+	err = decodeStrictly(data, cfg)
+	if err != nil && t == reflect.TypeFor[map[string]Secret]() {
+		return errors.New("wants a map such as {name: secret}") // the decoder's words quote the value
+	}
+	return err
 }
 
 // valueNode reads a value for a type: text as it stands; a list also as a,b,c;

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -138,8 +140,8 @@ func buildKeys(cfg *Config) (*apikey.Keys, error) {
 		return nil, nil //nolint:nilnil // no keys is what interceptor.New expects here
 	}
 	var keys []apikey.Key
-	for name, secret := range cfg.GRPC.APIKeys {
-		keys = append(keys, apikey.Key{Name: name, Key: string(secret)})
+	for _, name := range slices.Sorted(maps.Keys(cfg.GRPC.APIKeys)) {
+		keys = append(keys, apikey.Key{Name: name, Key: string(cfg.GRPC.APIKeys[name])})
 	}
 	return apikey.New(keys)
 }
