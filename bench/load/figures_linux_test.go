@@ -1,7 +1,6 @@
 package load
 
 import (
-	"runtime"
 	"testing"
 	"time"
 )
@@ -23,9 +22,6 @@ type usage struct {
 // TestFigures measures what the server uses for one unit of work. It asserts
 // nothing but that the work was done: the figures are for people.
 func TestFigures(t *testing.T) {
-	if testing.Short() || runtime.GOOS != "linux" {
-		t.Skip("takes some seconds, and Linux")
-	}
 	w := newWorld(t)
 	t.Run("Visit", func(t *testing.T) {
 		w.measure(t, "connect", audience, func() {

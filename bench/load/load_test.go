@@ -38,9 +38,6 @@ type world struct {
 // TestLoad holds a real server against its promises: no connect, no message
 // lost, none out of order. How long that takes is nobody's promise.
 func TestLoad(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute")
-	}
 	w := newWorld(t)
 	t.Run("Visit", w.visit)
 	t.Run("Hold", w.hold)
