@@ -95,21 +95,33 @@ func (c *conn) connect(p *parser.Packet) error {
 		return ignoreClosed(c.session.Send(refusalFrame(p.Namespace, &Refusal{Message: "Invalid namespace"})))
 	}
 	s := newSocket(n, c, p.Data)
+	added, err := c.add(s)
+	if added {
+		s.postAlone(decision{})
+		c.server.wg.Done() // of add; the worker's own count has begun
+	}
+	return err
+}
+
+// add gives the conn a socket that connects, unless the session has ended. The
+// server's count of what is busy grows by one.
+func (c *conn) add(s *Socket) (bool, error) {
+	n := s.namespace
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil
+		return false, nil
 	}
 	if slices.ContainsFunc(c.sockets, func(other *Socket) bool { return other.namespace == n }) {
-		return errConnectTwice
+		return false, errConnectTwice
 	}
 	c.sockets = append(c.sockets, s)
 	c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == n.name })
 	if c.waits == c.server.graces {
 		c.wait(c.server.connects)
 	}
-	s.start() // takes the lock of a socket that nobody else knows yet
-	return nil
+	c.server.wg.Add(1) // while the lock keeps Closed from being through
+	return true, nil
 }
 
 // socket finds the socket of a namespace, or whether there was one.

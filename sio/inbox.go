@@ -5,47 +5,91 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 )
 
+// task is one thing to be done for a socket.
+type task interface {
+	do(ctx context.Context, s *Socket)
+}
+
 // inbox holds what is to be done for a socket, one thing after another. It is
-// guarded by the socket's lock. A goroutine lives while there is something.
+// guarded by the socket's lock.
 type inbox struct {
-	tasks []func(ctx context.Context)
-	busy  bool
+	tasks []task
+	// busy says that a worker has the socket, or is about to.
+	busy bool
+	// slot keeps a short queue off the heap.
+	slot [1]task
 }
 
-// post adds a task; the socket's lock is held.
-func (s *Socket) post(task func(ctx context.Context)) {
-	s.inbox.tasks = append(s.inbox.tasks, task)
-	if !s.inbox.busy {
-		s.inbox.busy = true
-		s.conn.server.wg.Add(1)
-		go s.work()
+// post adds a task; the socket's lock is held. Where employ is true, the
+// caller must call Server.employ without it.
+func (s *Socket) post(t task) (employ bool) {
+	if len(s.inbox.tasks) == 0 {
+		s.inbox.tasks = s.inbox.slot[:0]
 	}
+	s.inbox.tasks = append(s.inbox.tasks, t)
+	if s.inbox.busy {
+		return false
+	}
+	s.inbox.busy = true
+	s.conn.server.wg.Add(1)
+	return true
 }
 
-// work does tasks until there are none.
+// work does the tasks of a socket until there are none.
 func (s *Socket) work() {
 	server := s.conn.server
 	defer server.wg.Done()
-	for task := s.next(); task != nil; task = s.next() {
-		if err := guard(server.ctx, task); err != nil {
+	for t := s.next(); t != nil; t = s.next() {
+		if err := guard(func() { t.do(server.ctx, s) }); err != nil {
 			server.logPanic(err)
 		}
 	}
 }
 
-func (s *Socket) next() func(context.Context) {
+func (s *Socket) next() task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.inbox.tasks) == 0 {
 		s.inbox = inbox{}
 		return nil
 	}
-	task := s.inbox.tasks[0]
+	t := s.inbox.tasks[0]
 	s.inbox.tasks[0] = nil
 	s.inbox.tasks = s.inbox.tasks[1:]
-	return task
+	return t
+}
+
+// workerPatience is how long a worker without work stays. A goroutine that has
+// done work before has grown its stack; a new one has to do so again.
+const workerPatience = time.Second
+
+// employ has a worker do a socket's tasks: one that waits, or a new one.
+func (s *Server) employ(socket *Socket) {
+	select {
+	case s.idle <- socket:
+	default:
+		s.workers.Go(func() { s.labour(socket) })
+	}
+}
+
+// labour is the life of a worker.
+func (s *Server) labour(socket *Socket) {
+	patience := time.NewTimer(workerPatience)
+	defer patience.Stop()
+	for {
+		socket.work()
+		patience.Reset(workerPatience)
+		select {
+		case socket = <-s.idle:
+		case <-patience.C:
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
 }
 
 // panicked is a panic of the Handler.
@@ -56,15 +100,15 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
 
-// guard runs a task and turns its panic into an error, so that one client's
-// event cannot end the process.
-func guard(ctx context.Context, task func(context.Context)) (err error) {
+// guard calls the Handler and turns its panic into an error, so that one
+// client's event cannot end the process.
+func guard(call func()) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicked{v, debug.Stack()}
 		}
 	}()
-	task(ctx)
+	call()
 	return nil
 }
 

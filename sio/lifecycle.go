@@ -10,11 +10,26 @@ import (
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
-// start has the Handler decide about the socket. The conn's lock is held.
-func (s *Socket) start() {
+// decision is the task of asking the Handler about a socket.
+type decision struct{}
+
+func (decision) do(ctx context.Context, s *Socket) { s.decide(ctx) }
+
+// farewell is the task of telling the Handler that a socket has ended.
+type farewell struct{ end End }
+
+func (f farewell) do(ctx context.Context, s *Socket) {
+	s.conn.server.handler.Disconnected(ctx, s, f.end)
+}
+
+// postAlone posts a task and employs a worker for it.
+func (s *Socket) postAlone(t task) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.post(s.decide)
+	employ := s.post(t)
+	s.mu.Unlock()
+	if employ {
+		s.conn.server.employ(s)
+	}
 }
 
 // decide asks the Handler and lets the client in or keeps it out.
@@ -47,7 +62,7 @@ func (s *Socket) ask(ctx context.Context) (welcome *Welcome, err error) {
 	}
 	s.mu.Unlock()
 	server := s.conn.server
-	if crash := guard(ctx, func(ctx context.Context) { welcome, err = server.handler.Connect(ctx, s) }); crash != nil {
+	if crash := guard(func() { welcome, err = server.handler.Connect(ctx, s) }); crash != nil {
 		server.logPanic(crash)
 		return nil, crash
 	}
@@ -211,7 +226,5 @@ func (s *Socket) leave(end End) {
 	server := s.conn.server
 	server.metrics.disconnected.WithLabelValues(end.Reason.String()).Inc()
 	end.At = time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.post(func(ctx context.Context) { server.handler.Disconnected(ctx, s, end) })
+	s.postAlone(farewell{end})
 }

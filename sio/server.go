@@ -29,6 +29,9 @@ type Server struct {
 	ctx    context.Context //nolint:containedctx // the parent of every Handler call; Close ends it
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // conns, and the sockets that are busy with the Handler
+
+	idle    chan *Socket   // work for a worker that waits; see employ
+	workers sync.WaitGroup // started only for a socket that wg counts
 }
 
 // New makes a server. Its metrics are registered with reg.
@@ -36,7 +39,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg), namespaces: map[string]*Namespace{}}
+	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg), namespaces: map[string]*Namespace{}, idle: make(chan *Socket)}
 	for _, name := range cfg.Namespaces {
 		s.namespaces[name] = newNamespace(s, name)
 	}
@@ -99,6 +102,7 @@ func (s *Server) Close(ctx context.Context) {
 	s.engine.Close(ctx)
 	s.wg.Wait()
 	s.cancel()
+	s.workers.Wait()
 	s.connects.Stop()
 	s.graces.Stop()
 }

@@ -143,20 +143,31 @@ func (s *Socket) receive(p *parser.Packet) error {
 	for _, a := range p.Attachments {
 		e.size += len(a)
 	}
+	employ, err := s.admit(e)
+	if employ {
+		s.conn.server.employ(s)
+	}
+	return err
+}
+
+// admit puts an event into the inbox of a connected socket.
+func (s *Socket) admit(e *ClientEvent) (employ bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == connecting {
-		return errNotConnected
+		return false, errNotConnected
 	}
 	if s.state == closed {
-		return nil // it was sent before the client knew of the end
+		return false, nil // it was sent before the client knew of the end
 	}
 	s.conn.flow.add(e.size)
-	s.post(func(ctx context.Context) {
-		defer s.conn.flow.done(e.size)
-		s.conn.server.handler.Event(ctx, s, e)
-	})
-	return nil
+	return s.post(e), nil
+}
+
+// do gives the event to the Handler.
+func (e *ClientEvent) do(ctx context.Context, s *Socket) {
+	defer s.conn.flow.done(e.size)
+	s.conn.server.handler.Event(ctx, s, e)
 }
 
 // What a waiting event and each of its arguments cost beside the payload, in

@@ -277,6 +277,28 @@ func TestRefused(t *testing.T) {
 		"a path twice": {
 			environ: complete, args: []string{"--set", "http.paths=/a,/b,/a/"}, faults: []string{`http.paths: "/a" stands twice`},
 		},
+		"two documents": {
+			file: "node_id: a\n---\nnode_id: b", environ: complete, faults: []string{"{file}: has more than one YAML document"},
+		},
+		"no address": {
+			environ: complete, args: []string{"--http", "", "--grpc", "50051"},
+			faults: []string{`http.listen: "" is no address`, `grpc.listen: "50051" is no address`},
+		},
+		"a key that can be guessed": {
+			environ: []string{aBackend, "REALTIME_GRPC_API_KEYS={shop: short}"},
+			faults:  []string{`grpc.api_keys[0] "shop": is shorter than`},
+		},
+		"a key without a name": {
+			environ: []string{aBackend, "REALTIME_GRPC_API_KEYS=0123456789abcdef"},
+			faults:  []string{"REALTIME_GRPC_API_KEYS: wants a map such as {name: secret}", "grpc.api_keys: at least one"},
+		},
+		"a room without a name": {
+			file: "namespaces: {/a: {anonymous: true, rooms: ['']}}", environ: complete, faults: []string{"namespaces./a."},
+		},
+		"an origin without a scheme": {
+			environ: complete, args: []string{"--set", "socketio.cors.origins=example.com"},
+			faults: []string{`socketio.cors: "example.com" is no origin`},
+		},
 		"dev on other than loopback": {
 			args: []string{"--dev", "--http", ":3000", "--grpc", "0.0.0.0:1", "--admin", "192.0.2.1:1"},
 			faults: []string{

@@ -14,9 +14,13 @@ import (
 type Frame struct {
 	// websocket holds the WebSocket frames of all messages.
 	websocket []byte
-	// polling holds the packets as they stand in a polling body. It is made
-	// on first use if there are attachments; else it is a part of websocket.
-	polling func() []byte
+	// text is the text packet, a part of websocket.
+	text        []byte
+	attachments [][]byte
+	// body holds the packets as they stand in a polling body, if there are
+	// attachments and somebody polls.
+	body     []byte
+	makeBody sync.Once
 
 	volatile bool
 	expires  time.Time
@@ -56,13 +60,16 @@ func newFrame(t packetType, data []byte, attachments [][]byte) *Frame {
 	for _, a := range attachments {
 		b = append(appendHeader(b, ws.OpBinary, len(a)), a...)
 	}
-	f := &Frame{websocket: b}
-	if len(attachments) == 0 {
-		f.polling = func() []byte { return text }
-	} else {
-		f.polling = sync.OnceValue(func() []byte { return appendPolling(text, attachments) })
+	return &Frame{websocket: b, text: text, attachments: attachments}
+}
+
+// polling returns the packets as they stand in a polling body.
+func (f *Frame) polling() []byte {
+	if len(f.attachments) == 0 {
+		return f.text
 	}
-	return f
+	f.makeBody.Do(func() { f.body = appendPolling(f.text, f.attachments) })
+	return f.body
 }
 
 // controlFrame makes the frame of a packet that WebSocket itself defines; no

@@ -144,7 +144,7 @@ func eventNamed(array []byte) bool {
 	start := skipSpace(array, skipSpace(array, 0)+1)
 	first := array[start:skipValue(array, start)]
 	if kind(first) == '"' {
-		return !Reserved(unquote(first))
+		return !isReserved(first)
 	}
 	return kind(first) == '-' || isDigit(kind(first))
 }

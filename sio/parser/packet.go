@@ -8,6 +8,7 @@
 package parser
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 )
@@ -83,3 +84,12 @@ var reserved = []string{"connect", "connect_error", "disconnect", "disconnecting
 // Reserved reports whether an event name belongs to the protocol's own
 // events, which nobody may emit.
 func Reserved(name string) bool { return slices.Contains(reserved, name) }
+
+// isReserved is Reserved for a name as it stands in JSON. It leaves no garbage
+// for names without escapes.
+func isReserved(quoted []byte) bool {
+	if bytes.ContainsRune(quoted, '\\') {
+		return Reserved(unquote(quoted))
+	}
+	return slices.ContainsFunc(reserved, func(name string) bool { return name == string(quoted[1:len(quoted)-1]) })
+}
