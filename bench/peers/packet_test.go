@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"pgregory.net/rapid"
+
+	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
 // packet is what a message and its attachments mean, whoever reads them.
@@ -50,11 +52,11 @@ var anyPacket = rapid.Custom(func(t *rapid.T) packet {
 	if p.HasID {
 		p.ID = rapid.Uint64Range(0, 1<<53-1).Draw(t, "id")
 	}
-	if holdsBytes(p.Value) {
+	if countBytes(p.Value) > 0 {
 		p.Type += binaryEvent - event
 	}
 	return p
-})
+}).Filter(func(p packet) bool { return countBytes(p.Value) <= parser.MaxAttachments })
 
 var (
 	namespaces = rapid.OneOf(rapid.Just("/"), rapid.StringMatching(`/[^,]{1,10}`).Filter(noControl))
@@ -95,14 +97,16 @@ func reserved(name string) bool {
 	return false
 }
 
-func holdsBytes(value any) bool {
-	found := false
+// countBytes counts how often bytes stand in a value.
+func countBytes(value any) int {
+	n := 0
 	replace(value, func(v any) any {
-		_, isBytes := v.([]byte)
-		found = found || isBytes
+		if _, isBytes := v.([]byte); isBytes {
+			n++
+		}
 		return v
 	})
-	return found
+	return n
 }
 
 // replace copies a value, with what by says for every value in it. What by
