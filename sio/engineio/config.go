@@ -24,7 +24,7 @@ type Config struct {
 	UpgradeTimeout time.Duration `yaml:"upgrade_timeout"`
 	// MaxPayload is the largest message or polling body that a client may
 	// send, in bytes (Socket.IO: maxHttpBufferSize).
-	MaxPayload int `yaml:"max_payload"`
+	MaxPayload int `yaml:"max_http_buffer_size"`
 	// MaxQueue is how many bytes may wait for one client. A client that is
 	// further behind is closed as a slow consumer.
 	MaxQueue int `yaml:"max_queue"`
@@ -77,7 +77,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	if c.MaxPayload < 1 {
-		faults = append(faults, fmt.Errorf("max_payload: %d is not a positive number of bytes", c.MaxPayload))
+		faults = append(faults, fmt.Errorf("max_http_buffer_size: %d is not a positive number of bytes", c.MaxPayload))
 	}
 	if c.MaxQueue < 1 {
 		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))
