@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -128,13 +127,13 @@ func (s *Session) answerPing(c *wsConn, pong *Frame) error {
 // 6455, section 7.4).
 func checkClose(payload []byte) error {
 	if len(payload) == 0 {
-		return io.EOF
+		return ended(TransportClose)
 	}
 	code, reason := ws.ParseCloseFrameDataUnsafe(payload)
 	if len(payload) == 1 || ws.CheckCloseFrameData(code, reason) != nil {
 		return &wsError{ws.StatusProtocolError, "bad close frame"}
 	}
-	return io.EOF
+	return ended(TransportClose)
 }
 
 // fromWebSocket gives a packet to the session, or to its upgrade.
@@ -169,7 +168,7 @@ func (s *Session) lost(c *wsConn, err error) {
 		return
 	}
 	if open { // else our own close frame was the last word
-		s.close(reasonFor(err), closeFrame(closeCode(err)))
+		s.close(reasonFor(err), lastWord(err))
 	}
 	s.end(nil)
 }

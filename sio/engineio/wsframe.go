@@ -188,16 +188,19 @@ func appendHeader(b []byte, op ws.OpCode, length int) []byte {
 	}
 }
 
-// closeFrame answers a breach of the protocol, or a close frame of the
-// client, with a close frame.
+// closeFrame says goodbye with a close code.
 func closeFrame(code ws.StatusCode) *Frame {
 	return controlFrame(ws.OpClose, ws.NewCloseFrameBody(code, ""))
 }
 
-// closeCode is the close code that answers an error of feed.
-func closeCode(err error) ws.StatusCode {
+// lastWord is the close frame that answers what stopped a reader; nil where
+// the connection itself has ended.
+func lastWord(err error) *Frame {
 	if breach, ok := errors.AsType[*wsError](err); ok {
-		return breach.code
+		return closeFrame(breach.code)
 	}
-	return ws.StatusNormalClosure
+	if _, ok := errors.AsType[ended](err); ok {
+		return wsGoodbye
+	}
+	return nil
 }
