@@ -13,9 +13,9 @@
 //	session.go    a session's fields, and what its owner may do with it
 //	packet.go     Engine.IO packets and what a session does with them
 //	close.go      the only end of a session, and its reasons
-//	outbox.go     the queue of frames and the writing of it
+//	outbox.go     the queue of frames; flush.go writes it to a WebSocket
 //	heartbeat.go  ping, pong and their deadlines
-//	server.go     the HTTP door: routing, limits, error codes
+//	server.go     the HTTP door: routing, and where sessions begin
 //	polling.go    long-polling
 //	websocket.go  the WebSocket transport; upgrade.go the way to it
 //	wsframe.go    the WebSocket protocol as a pure function over bytes
