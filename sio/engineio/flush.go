@@ -87,7 +87,7 @@ func (s *Session) take(b *batch) bool {
 	defer s.mu.Unlock()
 	limit := s.out.bytes // the first frame may have any size
 	for {
-		f := s.out.pop(limit)
+		f := s.next(limit)
 		if f == nil {
 			break
 		}

@@ -12,6 +12,7 @@ type metrics struct {
 	received prometheus.Counter
 	sent     prometheus.Counter
 	dropped  prometheus.Counter
+	expired  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -33,6 +34,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refused:  vec("requests_refused_total", "Requests answered with an Engine.IO error, by its code.", "code"),
 		received: counter("messages_received_total", "Messages received from clients."),
 		sent:     counter("frames_sent_total", "Frames written; a frame is a message with its attachments, or a packet of the protocol."),
+		expired:  counter("frames_expired_total", "Frames given up because their time ran out in a queue."),
 		dropped:  counter("frames_dropped_total", "Frames given up: volatile ones for a busy client, and those for a session that has ended, is ending or is too far behind."),
 	}
 	reg.MustRegister(m.sessions)

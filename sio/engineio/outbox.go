@@ -52,26 +52,31 @@ func (o *outbox) replace(old, by *Frame) {
 	}
 }
 
-// pop takes the next frame that has not expired, nil if there is none or if
-// it is larger than limit.
+// pop takes the next frame, nil if there is none or if it is larger than
+// limit.
 func (o *outbox) pop(limit int) *Frame {
-	for len(o.frames) > 0 {
-		f := o.frames[0]
-		late := f.expired()
-		if !late && f.size() > limit {
-			return nil
-		}
-		o.frames[0] = nil
-		if o.frames = o.frames[1:]; len(o.frames) == 0 {
-			o.reset()
-		}
-		if !late {
-			return f
-		}
-		f.tally.expire()
-		o.bytes -= f.size()
+	if len(o.frames) == 0 || o.frames[0].size() > limit {
+		return nil
 	}
-	return nil
+	f := o.frames[0]
+	o.frames[0] = nil
+	if o.frames = o.frames[1:]; len(o.frames) == 0 {
+		o.reset()
+	}
+	return f
+}
+
+// next takes the next frame that is still worth sending, nil if there is none
+// or if it is larger than limit. The lock is held.
+func (s *Session) next(limit int) *Frame {
+	f := s.out.pop(limit)
+	for f != nil && f.expired() {
+		s.out.bytes -= f.size()
+		s.server.metrics.expired.Inc()
+		f.tally.expire()
+		f = s.out.pop(limit)
+	}
+	return f
 }
 
 // dropQueue gives up what is queued; the lock is held.

@@ -98,7 +98,7 @@ func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
 		return closePacket.polling(), nil, true
 	}
 	for s.ws == nil {
-		f := s.out.popPoll(len(frames) == 0)
+		f := s.nextPolled(len(frames) == 0)
 		if f == nil {
 			break
 		}
@@ -117,14 +117,13 @@ func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
 	return body, frames, s.state == stateClosing && s.ws == nil && len(s.out.frames) == 0
 }
 
-// popPoll takes the next frame for a polling body. The close packet stands
-// alone: stock clients act on it before they hand out the events that came
-// with it.
-func (o *outbox) popPoll(first bool) *Frame {
-	if len(o.frames) > 0 && o.frames[0] == closePacket && !first {
+// nextPolled is next for a polling body. The close packet stands alone: stock
+// clients act on it before they hand out the events that came with it.
+func (s *Session) nextPolled(first bool) *Frame {
+	if len(s.out.frames) > 0 && s.out.frames[0] == closePacket && !first {
 		return nil
 	}
-	return o.pop(o.bytes)
+	return s.next(s.out.bytes)
 }
 
 // writePoll answers a poll and learns whether that worked.
