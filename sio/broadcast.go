@@ -40,7 +40,7 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	pooled := receivers.Get().(*[]*Socket) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	pooled := receivers.Get().(*[]*Socket) //nolint:errcheck // the pool holds nothing else
 	sockets := n.index.Match((*pooled)[:0], t)
 	d := &Delivery{Matched: len(sockets)}
 	if e.Tracked && len(sockets) > 0 {

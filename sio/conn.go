@@ -27,8 +27,8 @@ type conn struct {
 	// left are the namespaces that the server or the client has ended:
 	// packets for them may still be under way.
 	left []string
-	// waits is the list that deadline is in, nil while the conn has a
-	// connected socket.
+	// waits is the list that deadline is in. It is nil from the first socket
+	// that is connected until none is left.
 	waits    *timeout.List[*conn]
 	deadline timeout.Entry[*conn]
 
@@ -148,11 +148,11 @@ func (c *conn) drop(s *Socket, wasConnected bool, last []*engineio.Frame) (flush
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
-	if wasConnected && !c.closed {
+	if wasConnected {
 		c.left = append(c.left, s.namespace.name)
-		if len(c.sockets) == 0 {
-			c.wait(c.server.graces)
-		}
+	}
+	if len(c.sockets) == 0 && c.waits == nil && !c.closed {
+		c.wait(c.server.graces)
 	}
 	return c.queue(last)
 }

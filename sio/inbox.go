@@ -43,8 +43,8 @@ func (s *Socket) work() {
 	server := s.conn.server
 	defer server.wg.Done()
 	for t := s.next(); t != nil; t = s.next() {
-		if err := guard(func() { t.do(server.ctx, s) }); err != nil {
-			server.logPanic(err)
+		if p := guard(func() { t.do(server.ctx, s) }); p != nil {
+			server.logPanic(p)
 		}
 	}
 }
@@ -102,21 +102,17 @@ func (p *panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
 
 // guard calls the Handler and turns its panic into an error, so that one
 // client's event cannot end the process.
-func guard(call func()) (err error) {
+func guard(call func()) (p *panicked) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &panicked{v, debug.Stack()}
+			p = &panicked{v, debug.Stack()}
 		}
 	}()
 	call()
 	return nil
 }
 
-func (s *Server) logPanic(err error) {
+func (s *Server) logPanic(p *panicked) {
 	s.metrics.panics.Inc()
-	attrs := []slog.Attr{slog.Any("error", err)}
-	if p, ok := err.(*panicked); ok { //nolint:errorlint // guard returns nothing else
-		attrs = append(attrs, slog.String("stack", string(p.stack)))
-	}
-	s.log.LogAttrs(s.ctx, slog.LevelError, "handler panicked", attrs...)
+	s.log.LogAttrs(s.ctx, slog.LevelError, "handler panicked", slog.Any("error", p), slog.String("stack", string(p.stack)))
 }

@@ -194,7 +194,7 @@ func (s *Socket) disconnect(d Disconnect, frames []*engineio.Frame) {
 // are the frames that the client still receives.
 //
 // The socket leaves the index before the Handler is told. The server waits for
-// this function, because it may start a goroutine.
+// this function, because it may employ a worker.
 func (s *Socket) close(end End, last []*engineio.Frame) bool {
 	s.mu.Lock()
 	was := s.state

@@ -32,7 +32,7 @@ type Socket struct {
 	auth      json.RawMessage
 	member    adapter.Member[*Socket]
 
-	mu          sync.Mutex // see accept for what happens under it
+	mu          sync.Mutex // see enter for what happens under it
 	state       socketState
 	cancel      context.CancelFunc // ends the context of Handler.Connect
 	data        any

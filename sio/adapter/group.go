@@ -51,7 +51,7 @@ func (gs groups[M]) leave(p place[M], moved func(last *Member[M], to int)) {
 	}
 }
 
-// members walks over the members of a group that may not exist.
+// members returns the members of a group that may not exist.
 func (gs groups[M]) members(name string) []*Member[M] {
 	if g := gs[name]; g != nil {
 		return g.members

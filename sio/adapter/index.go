@@ -185,17 +185,14 @@ func (x *Index[M]) Rooms() map[string]int {
 func (x *Index[M]) Match(dst []M, t Target) []M {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	var seen map[*Member[M]]bool // excepted or taken; nil where neither can be
-	if !t.simple() {
-		seen = x.excepted(&t)
-	}
+	skip, once := x.excepted(&t), t.single()
 	take := func(members []*Member[M]) {
 		for _, m := range members {
-			if seen != nil {
-				if seen[m] {
-					continue
-				}
-				seen[m] = true
+			if skip[m] {
+				continue
+			}
+			if !once { // another set may name it too
+				skip[m] = true
 			}
 			dst = append(dst, m.Value)
 		}
@@ -218,8 +215,12 @@ func (x *Index[M]) Match(dst []M, t Target) []M {
 	return dst
 }
 
-// excepted is the set of members that the Except lists of a target name.
+// excepted is the set of members that the Except lists of a target name. It is
+// nil where nobody needs it.
 func (x *Index[M]) excepted(t *Target) map[*Member[M]]bool {
+	if t.plain() && t.single() {
+		return nil
+	}
 	set := map[*Member[M]]bool{}
 	for _, room := range t.ExceptRooms {
 		for _, m := range x.rooms.members(room) {

@@ -17,9 +17,13 @@ type Target struct {
 	ExceptIDs   []string
 }
 
-// simple reports whether the target is one set of members: nobody is excepted
-// and nobody can be in it twice.
-func (t *Target) simple() bool {
-	one := t.Everyone || len(t.Rooms)+len(t.Users)+len(t.IDs) <= 1
-	return one && len(t.ExceptRooms)+len(t.ExceptUsers)+len(t.ExceptIDs) == 0
+// single reports whether the target is one set, so that nobody can be in it
+// twice.
+func (t *Target) single() bool {
+	return t.Everyone || len(t.Rooms)+len(t.Users)+len(t.IDs) <= 1
+}
+
+// plain reports whether nobody is excepted.
+func (t *Target) plain() bool {
+	return len(t.ExceptRooms)+len(t.ExceptUsers)+len(t.ExceptIDs) == 0
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -50,6 +51,8 @@ func (n *narrator) do(server *Server, line string) error {
 		return n.session.Send(NewFrame([]byte(rest), [][]byte{{1, 2, 3}, {}}, Options{}))
 	case "volatile":
 		return n.session.Send(NewFrame([]byte(rest), nil, Options{Volatile: true}))
+	case "expires": // in a second
+		return n.session.Send(NewFrame([]byte(rest), nil, Options{Expires: time.Now().Add(time.Second)}))
 	case "close":
 		n.session.Close(ForcedClose)
 	case "pause":

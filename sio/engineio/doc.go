@@ -10,15 +10,17 @@
 // A session is a state machine that is fed with bytes. It owns no timer and
 // no writing goroutine while it is idle, and it never waits for its peer:
 //
-//	session.go    a session's fields, and what its owner may do with it
-//	packet.go     Engine.IO packets and what a session does with them
-//	close.go      the only end of a session, and its reasons
-//	outbox.go     the queue of frames; flush.go writes it to a WebSocket
-//	heartbeat.go  ping, pong and their deadlines
-//	server.go     the HTTP door: routing, and where sessions begin
-//	polling.go    long-polling
-//	websocket.go  the WebSocket transport; upgrade.go the way to it
-//	wsframe.go    the WebSocket protocol as a pure function over bytes
+//	session.go      a session's fields, and what it does with packets
+//	reason.go       why sessions end; close.go is the only way to do it
+//	frame.go        a message encoded once; tally.go counts its copies
+//	outbox.go       the queue of frames; flush.go writes it to a WebSocket
+//	heartbeat.go    ping, pong and their deadlines
+//	server.go       the HTTP door; open.go begins sessions, errors.go refuses
+//	handshake.go    what is known of a client; cors.go who may come at all
+//	polling.go      long-polling; packet.go reads its bodies
+//	websocket.go    the WebSocket transport; upgrade.go the way to it
+//	wsframe.go      the WebSocket protocol as a pure function over bytes
+//	nonblocking_*   reading without a buffer, writing without waiting
 //
 // The protocol is https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol,
 // revision 4.

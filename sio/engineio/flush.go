@@ -28,7 +28,7 @@ const rounds = 8
 // flush writes what is queued, as far as the kernel takes it at once. The rest
 // is left to a goroutine that lives until the queue is empty.
 func (s *Session) flush() {
-	b := batches.Get().(*batch) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	b := batches.Get().(*batch) //nolint:errcheck // the pool holds nothing else
 	for range rounds {
 		if !s.take(b) {
 			batches.Put(b)
@@ -37,19 +37,21 @@ func (s *Session) flush() {
 		n, err := s.ws.tryWrite(b.data)
 		if err == nil && n < len(b.data) {
 			b.data = b.data[n:]
-			break
+			s.handOver(b, true)
+			return
 		}
 		s.settle(b, err)
 	}
-	s.handOver(b)
+	s.handOver(b, false)
 }
 
 // handOver leaves the writing to a goroutine, unless the session has ended:
-// then nobody may be added to those that Server.Close waits for.
-func (s *Session) handOver(b *batch) {
+// then nobody may be added to those that Server.Close waits for. slow says that
+// the client has not taken all.
+func (s *Session) handOver(b *batch, slow bool) {
 	s.mu.Lock()
 	alive := s.state != stateClosed
-	s.out.slow = true
+	s.out.slow = slow
 	if alive {
 		s.server.wg.Add(1)
 	}

@@ -80,23 +80,23 @@ func (n *nonblocking) read() (p []byte, buffer *[]byte, err error) {
 	buffer, n.buffer = n.buffer, nil
 	switch {
 	case n.readErr != nil:
-		readBuffers.Put(buffer)
+		giveBack(buffer)
 		return nil, nil, n.readErr
 	case n.got == 0:
-		readBuffers.Put(buffer)
+		giveBack(buffer)
 		return nil, nil, io.EOF
 	}
 	return (*buffer)[:n.got], buffer, nil
 }
 
 func (n *nonblocking) readOnce(fd uintptr) bool {
-	n.buffer = readBuffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	n.buffer = readBuffers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
 	n.got, n.readErr = syscall.Read(int(fd), *n.buffer)
 	for errors.Is(n.readErr, syscall.EINTR) {
 		n.got, n.readErr = syscall.Read(int(fd), *n.buffer)
 	}
 	if errors.Is(n.readErr, syscall.EAGAIN) {
-		readBuffers.Put(n.buffer)
+		giveBack(n.buffer)
 		n.buffer = nil
 		return false
 	}

@@ -69,14 +69,18 @@ func (o *outbox) pop(limit int) *Frame {
 // next takes the next frame that is still worth sending, nil if there is none
 // or if it is larger than limit. The lock is held.
 func (s *Session) next(limit int) *Frame {
-	f := s.out.pop(limit)
-	for f != nil && f.expired() {
+	s.dropExpired()
+	return s.out.pop(limit)
+}
+
+// dropExpired gives up the frames at the head of the queue whose time is over.
+func (s *Session) dropExpired() {
+	for len(s.out.frames) > 0 && s.out.frames[0].expired() {
+		f := s.out.pop(s.out.bytes)
 		s.out.bytes -= f.size()
 		s.server.metrics.expired.Inc()
 		f.tally.expire()
-		f = s.out.pop(limit)
 	}
-	return f
 }
 
 // dropQueue gives up what is queued; the lock is held.

@@ -120,10 +120,11 @@ func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
 // nextPolled is next for a polling body. The close packet stands alone: stock
 // clients act on it before they hand out the events that came with it.
 func (s *Session) nextPolled(first bool) *Frame {
+	s.dropExpired()
 	if len(s.out.frames) > 0 && s.out.frames[0] == closePacket && !first {
 		return nil
 	}
-	return s.next(s.out.bytes)
+	return s.out.pop(s.out.bytes)
 }
 
 // writePoll answers a poll and learns whether that worked.

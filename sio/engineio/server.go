@@ -2,9 +2,6 @@ package engineio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -123,101 +120,6 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, trans
 	}
 }
 
-// open begins a session. The handler is ready to receive before the client
-// learns that the session exists.
-func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) {
-	if !s.reserve() {
-		s.refuseDraining(w)
-		return
-	}
-	session := &Session{id: NewID(), server: s}
-	var early []byte
-	if transport == WebSocket {
-		c, sent, err := s.accept(w, r)
-		if err != nil {
-			s.wg.Done()
-			return // the upgrader has answered
-		}
-		c.session, session.ws, early = session, c, sent
-	}
-	session.receiver = s.handler.Open(session, s.newHandshake(r))
-	if !s.start(session) {
-		session.abort(w)
-		return
-	}
-	if transport == Polling {
-		session.servePoll(w, r)
-		return
-	}
-	go func() {
-		defer s.wg.Done()
-		session.flush()
-		session.ws.run(early)
-	}()
-}
-
-// reserve counts a session that is about to begin, unless the server drains.
-// Close waits for it from then on.
-func (s *Server) reserve() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining {
-		return false
-	}
-	s.wg.Add(1)
-	return true
-}
-
-// start opens and registers a session, with its first packet queued. It
-// reports false if the session was closed meanwhile, or the server drains.
-func (s *Server) start(session *Session) bool {
-	session.mu.Lock()
-	defer session.mu.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining || session.state != stateOpening {
-		return false
-	}
-	session.state = stateOpen
-	session.push(packetFrame(packetOpen, s.openData(session)))
-	s.pings.Set(&session.beat, session)
-	s.sessions[session.id] = session
-	if session.ws != nil {
-		s.wg.Add(1) // its reader
-	}
-	s.metrics.opened(session.ws != nil)
-	return true
-}
-
-// abort gives up a session that was never started.
-func (s *Session) abort(w http.ResponseWriter) {
-	defer s.server.wg.Done()
-	s.receiver.Closed(ServerShutdown)
-	if s.ws != nil {
-		s.ws.close()
-		return
-	}
-	s.server.refuseDraining(w)
-}
-
-// openData is the payload of the OPEN packet (protocol, "Handshake").
-func (s *Server) openData(session *Session) []byte {
-	upgrades := ""
-	if session.ws == nil && s.cfg.AllowUpgrades && slices.Contains(s.cfg.Transports, WebSocket) {
-		upgrades = `"websocket"`
-	}
-	return fmt.Appendf(nil, `{"sid":%q,"upgrades":[%s],"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
-		session.id, upgrades, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload)
-}
-
-// NewID makes an id of 20 characters that nobody can guess. Peers of the Node
-// ecosystem rely on the length.
-func NewID() string {
-	var random [15]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(random[:])
-}
-
 func (s *Server) session(sid string) *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,13 +158,17 @@ func (s *Server) Close(ctx context.Context) {
 	for _, session := range sessions {
 		session.Close(ServerShutdown)
 	}
-	hurry := context.AfterFunc(ctx, func() {
+	hurried := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(hurried)
 		for _, session := range sessions {
 			session.end(nil)
 		}
 	})
 	s.wg.Wait()
-	hurry()
+	if !stop() {
+		<-hurried
+	}
 	s.pings.Stop()
 	s.pongs.Stop()
 	s.closings.Stop()

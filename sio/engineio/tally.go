@@ -8,6 +8,7 @@ import (
 // Tally counts what became of the copies of a frame. A nil Tally counts
 // nothing.
 type Tally struct {
+	copies                    int64
 	written, dropped, expired atomic.Int64
 
 	left atomic.Int64
@@ -16,7 +17,7 @@ type Tally struct {
 
 // NewTally expects so many copies, at least one.
 func NewTally(copies int) *Tally {
-	t := &Tally{done: make(chan struct{})}
+	t := &Tally{copies: int64(copies), done: make(chan struct{})}
 	t.left.Store(int64(copies))
 	return t
 }
@@ -33,7 +34,9 @@ func (t *Tally) Wait(ctx context.Context) Outcome {
 	case <-t.done:
 	case <-ctx.Done():
 	}
-	return Outcome{t.written.Load(), t.dropped.Load(), t.expired.Load(), t.left.Load()}
+	o := Outcome{Written: t.written.Load(), Dropped: t.dropped.Load(), Expired: t.expired.Load()}
+	o.Pending = t.copies - o.Written - o.Dropped - o.Expired
+	return o
 }
 
 func (t *Tally) write() {

@@ -10,8 +10,8 @@ import (
 )
 
 // wsDecoder turns the bytes of a client into WebSocket messages, in whatever
-// pieces they come. It reads nothing itself, so that a blocking reader and an
-// event loop can feed it alike. While no message is under way it holds no
+// pieces they come. It reads nothing itself, so that it can be fed by whatever
+// reads. While no message is under way it holds no
 // buffer.
 type wsDecoder struct {
 	// max is the largest message, in bytes.

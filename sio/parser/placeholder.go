@@ -102,3 +102,12 @@ func appendPlaceholder(dst []byte, num int) []byte {
 	dst = strconv.AppendInt(dst, int64(num), 10)
 	return append(dst, '}')
 }
+
+// index reads a JSON number as the index of an attachment, -1 if it is none.
+func index(v []byte) int {
+	f, err := strconv.ParseFloat(string(v), 64)
+	if err != nil || f < 0 || f > 1<<31 || f != float64(int(f)) {
+		return -1
+	}
+	return int(f)
+}

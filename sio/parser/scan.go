@@ -1,7 +1,5 @@
 package parser
 
-import "strconv"
-
 // The functions of this file walk over JSON that json.Valid has accepted, and
 // rely on it: on other input they may stop anywhere, but never fail.
 
@@ -76,13 +74,4 @@ func skipLiteral(v []byte, i int) int {
 		i++
 	}
 	return i
-}
-
-// index reads a JSON number as the index of an attachment, -1 if it is none.
-func index(v []byte) int {
-	f, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || f < 0 || f > 1<<31 || f != float64(int(f)) {
-		return -1
-	}
-	return int(f)
 }

@@ -21,7 +21,7 @@ type Listener struct {
 func Serve(t *testing.T, handler http.Handler) *Listener {
 	t.Helper()
 	l := &Listener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: handler} //nolint:gosec // no slow strangers in a pipe
+	server := &http.Server{Handler: handler}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(l) }) // returns because of Close
 	t.Cleanup(func() {
