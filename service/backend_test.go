@@ -226,7 +226,7 @@ func TestExpiredCredentialEndsTheConnection(t *testing.T) {
 			ctx context.Context, req *realtimev1.AuthenticateRequest,
 		) (*realtimev1.AuthenticateResponse, error) {
 			return accepting(&realtimev1.Accept{
-				ExpiresAt: timestamppb.New(time.Now().Add(200 * time.Millisecond)),
+				ExpiresAt: timestamppb.New(time.Now().Add(2 * time.Second)),
 			})(ctx, req)
 		},
 		DisconnectedFunc: func(

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
 	"github.com/seed52a35d2d/realtime-server/authn/wire"
@@ -27,11 +26,9 @@ func (c *checker) replyEvent(field string, e *realtimev1.Event) *sio.Event {
 
 func (c *checker) readEvent(field string, e *realtimev1.Event) *sio.Event {
 	event := &sio.Event{Name: e.GetName(), Args: c.args(field+".args", e.GetArgs()), Volatile: e.GetVolatile()}
-	if after := e.GetExpiresAfter(); after != nil {
-		if after.CheckValid() != nil || after.AsDuration() <= 0 {
-			c.fault(field+".expires_after", "must be more than zero")
-		}
-		event.Expires = time.Now().Add(after.AsDuration())
+	var err error
+	if event.Expires, err = wire.Expiry(e.GetExpiresAfter()); err != nil {
+		c.fault(field+".expires_after", "%v", err)
 	}
 	return event
 }
@@ -56,7 +53,7 @@ func (c *checker) args(field string, messages []*realtimev1.Arg) []sio.Arg {
 	for i, message := range messages {
 		arg, err := wire.Arg(message)
 		switch {
-		case errors.Is(err, wire.ErrUnset):
+		case errors.Is(err, wire.ErrUnset), errors.Is(err, wire.ErrAttachments):
 			c.fault(fmt.Sprintf("%s[%d]", field, i), "%v", err)
 		case err != nil:
 			c.fault(fmt.Sprintf("%s[%d].value", field, i), "%v", err)

@@ -30,8 +30,16 @@ type cursor struct {
 // page returns the items that come next in the order of their keys, and the
 // token for those that follow.
 func page[T any](at cursor, items []T, key func(T) string) (found []T, next string) {
-	found = slices.DeleteFunc(items, func(item T) bool { return key(item) <= at.after })
-	slices.SortFunc(found, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	byKey := func(item T, k string) int { return strings.Compare(key(item), k) }
+	for _, item := range items {
+		k := key(item)
+		if k <= at.after || len(found) > at.size && k >= key(found[at.size]) {
+			continue
+		}
+		// One more than the page is kept: it tells whether there is a next one.
+		i, _ := slices.BinarySearchFunc(found, k, byKey)
+		found = slices.Insert(found[:min(len(found), at.size)], i, item)
+	}
 	if len(found) <= at.size {
 		return found, ""
 	}

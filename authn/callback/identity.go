@@ -3,7 +3,6 @@ package callback
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -41,14 +40,11 @@ func identityOf(accept *realtimev1.Accept) (authn.Identity, error) {
 }
 
 func eventOf(message *realtimev1.Event) (authn.Event, error) {
-	event := authn.Event{Name: message.GetName(), Volatile: message.GetVolatile()}
-	if message.GetExpiresAfter() != nil {
-		after := message.GetExpiresAfter().AsDuration()
-		if after <= 0 {
-			return authn.Event{}, errors.New("expires_after: is not positive")
-		}
-		event.Expires = time.Now().Add(after)
+	expires, err := wire.Expiry(message.GetExpiresAfter())
+	if err != nil {
+		return authn.Event{}, fmt.Errorf("expires_after: %w", err)
 	}
+	event := authn.Event{Name: message.GetName(), Volatile: message.GetVolatile(), Expires: expires}
 	for i, a := range message.GetArgs() {
 		arg, err := wire.Arg(a)
 		if err != nil {

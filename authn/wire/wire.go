@@ -5,16 +5,21 @@ package wire
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 )
 
-// ErrUnset is the error of an argument without a value.
-var ErrUnset = errors.New("must have one of json, value and binary")
+// Errors of Arg about the argument as a whole.
+var (
+	ErrUnset       = errors.New("must have one of json, value and binary")
+	ErrAttachments = errors.New("has attachments, which belong to json or value, beside binary")
+)
 
 // Handshake returns the message for h, in which bytes of the client that
 // are no UTF-8 became U+FFFD: a message cannot carry them.
@@ -46,10 +51,25 @@ func texts(m map[string]string) map[string]string {
 	return valid
 }
 
+// Expiry reads Event.expires_after as the time when the event expires; zero if
+// it is unset.
+func Expiry(after *durationpb.Duration) (time.Time, error) {
+	if after == nil {
+		return time.Time{}, nil
+	}
+	if after.CheckValid() != nil || after.AsDuration() <= 0 {
+		return time.Time{}, errors.New("must be more than zero")
+	}
+	return time.Now().Add(after.AsDuration()), nil
+}
+
 // Arg reads an argument. JSON texts pass as they are, right or wrong. The
-// error is [ErrUnset] or says why a google.protobuf.Value has no JSON, as NaN
-// and infinity.
+// error is [ErrUnset], [ErrAttachments] or says why a google.protobuf.Value has
+// no JSON, as NaN and infinity.
 func Arg(a *realtimev1.Arg) (authn.Arg, error) {
+	if _, whole := a.GetKind().(*realtimev1.Arg_Binary); whole && len(a.GetAttachments()) > 0 {
+		return authn.Arg{}, ErrAttachments
+	}
 	arg := authn.Arg{Attachments: a.GetAttachments()}
 	switch kind := a.GetKind().(type) {
 	case *realtimev1.Arg_Json:
