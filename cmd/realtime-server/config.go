@@ -234,6 +234,12 @@ func (c *Config) validateNamespaces() error {
 		if _, err := anonymous.New(n.Rooms...); err != nil {
 			faults = append(faults, within(key, err))
 		}
+		if len(n.Rooms) > c.SocketIO.MaxRooms {
+			faults = append(faults, fmt.Errorf("%s.rooms: more than socketio.max_rooms, %d", key, c.SocketIO.MaxRooms))
+		}
+		if len(n.Rooms) > 0 && !n.Anonymous {
+			faults = append(faults, fmt.Errorf("%s.rooms: only anonymous clients start in rooms of the configuration", key))
+		}
 		if n.Anonymous && n.Backend != nil {
 			faults = append(faults, fmt.Errorf("%s: is anonymous and has a backend; choose one", key))
 		}

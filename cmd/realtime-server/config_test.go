@@ -290,7 +290,7 @@ func TestRefused(t *testing.T) {
 		},
 		"a key without a name": {
 			environ: []string{aBackend, "REALTIME_GRPC_API_KEYS=0123456789abcdef"},
-			faults:  []string{"REALTIME_GRPC_API_KEYS: wants a map such as {name: secret}", "grpc.api_keys: at least one"},
+			faults:  []string{"REALTIME_GRPC_API_KEYS: wants a map such as {name: value}", "grpc.api_keys: at least one"},
 		},
 		"a room without a name": {
 			file: "namespaces: {/a: {anonymous: true, rooms: ['']}}", environ: complete, faults: []string{"namespaces./a."},

@@ -190,8 +190,8 @@ func (s setting) apply(cfg *Config, keys map[string]reflect.Type) error {
 		return err
 	}
 	err = decodeStrictly(data, cfg)
-	if err != nil && t == reflect.TypeFor[map[string]Secret]() {
-		return errors.New("wants a map such as {name: secret}") // the decoder's words quote the value
+	if err != nil && (t == reflect.TypeFor[map[string]Secret]() || t == reflect.TypeFor[map[string]string]()) {
+		return errors.New("wants a map such as {name: value}") // the decoder's words quote what may be a secret
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -64,7 +65,7 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 	}
 	doors, failed := errgroup.WithContext(ctx)
 	doors.Go(func() error { return serveHTTP(p.browsers, l.http, cfg.HTTP.TLS) })
-	doors.Go(func() error { return p.grpc.Serve(l.grpc) })
+	doors.Go(func() error { return serveGRPC(p.grpc, l.grpc) })
 	doors.Go(func() error { return serveHTTP(p.admin, l.admin, TLS{}) })
 	p.health.SetServingStatus("realtime.v1.Realtime", grpc_health_v1.HealthCheckResponse_SERVING)
 	p.ready.set(true)
@@ -92,6 +93,13 @@ func serveHTTP(server *http.Server, l net.Listener, tls TLS) error {
 		return nil
 	}
 	return err
+}
+
+func serveGRPC(server *grpc.Server, l net.Listener) error {
+	if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began
+		return err
+	}
+	return nil
 }
 
 // shutdown ends the parts, those first that bring in work. A second signal, or
