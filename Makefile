@@ -8,17 +8,20 @@ SHELL := bash
 
 TOOLS := $(CURDIR)/.tools
 BIN   := $(CURDIR)/bin
-export GOBIN := $(TOOLS)/bin
 export GOTOOLCHAIN := local
-export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
 
 DEMO   := cmd/realtime-server/demo
 SERVER := $(BIN)/realtime-server
 
-GOLANGCI := $(TOOLS)/bin/golangci-lint-v2.15.0
-BUF      := $(TOOLS)/node_modules/.bin/buf
-PROTOC   := $(TOOLS)/bin/protoc-gen-go-v1.36.12 $(TOOLS)/bin/protoc-gen-go-grpc-v1.6.2
-GRPCURL  := $(TOOLS)/bin/grpcurl-v1.9.4
+# Every tool has a folder with its version in the name, so that another version
+# is another file.
+GOLANGCI := $(TOOLS)/golangci-lint-v2.15.0/golangci-lint
+BUF      := $(TOOLS)/buf-1.75.0/node_modules/.bin/buf
+PROTOC   := $(TOOLS)/protoc-gen-go-v1.36.12/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc-v1.6.2/protoc-gen-go-grpc
+GRPCURL  := $(TOOLS)/grpcurl-v1.9.4/grpcurl
+
+empty :=
+PROTOC_PATH := $(subst $(empty) ,:,$(patsubst %/,%,$(dir $(PROTOC))))
 
 .PHONY: help
 help: ## Show the targets.
@@ -37,15 +40,15 @@ build: $(DEMO)/socket.io.min.js ## Build bin/realtime-server.
 # The stock client of the demo page. Without it the page says so, and all else
 # works: a machine without npm still gets its server.
 $(DEMO)/socket.io.min.js: $(DEMO)/package-lock.json
-	@if cd $(DEMO) && npm ci --silent --no-audit --no-fund; then \
+	@if cd $(DEMO) && npm ci --loglevel=error --no-audit --no-fund; then \
 	  cp node_modules/socket.io-client/dist/socket.io.min.js socket.io.min.js; \
 	else echo "make: no Socket.IO client for the demo page: npm failed" >&2; fi
 
 .PHONY: example-chat-go example-chat-node
 example-chat-go: build examples/chat/node_modules/.installed ## Run the chat with its backend in Go.
-	@exec examples/chat/run.sh go
+	@TEST_SERVER_BIN=$(SERVER) exec examples/chat/run.sh go
 example-chat-node: build examples/chat/node_modules/.installed ## Run the chat with its backend in Node.
-	@exec examples/chat/run.sh node
+	@TEST_SERVER_BIN=$(SERVER) exec examples/chat/run.sh node
 
 ## Testing
 
@@ -53,7 +56,7 @@ example-chat-node: build examples/chat/node_modules/.installed ## Run the chat w
 test: test-go test-node ## Install what is needed and run every test.
 
 .PHONY: test-go
-test-go: build examples/chat/node_modules/.installed
+test-go: build examples/chat/node_modules/.installed .tools/cc
 	@TEST_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
 	@cd bench/peers && go test -timeout 5m ./...
 
@@ -70,13 +73,21 @@ fuzz: ## Run every fuzz target for FUZZTIME (1m).
 	done
 
 %/node_modules/.installed: %/package-lock.json
-	@cd $* && npm ci --silent --no-audit --no-fund
+	@cd $* && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
+
+# What only the system has. The race detector needs a C compiler.
+APT := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq
 
 .tools/chromium:
 	@mkdir -p .tools
-	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; }
-	@ln -sf "$$(command -v chromium)" $@
+	@command -v chromium >/dev/null || { $(APT) chromium >/dev/null; }
+	@touch $@
+
+.tools/cc:
+	@mkdir -p .tools
+	@command -v gcc >/dev/null || { $(APT) gcc libc6-dev >/dev/null; }
+	@touch $@
 
 ## Checking
 
@@ -94,13 +105,13 @@ lint: $(GOLANGCI)
 
 .PHONY: check-proto
 check-proto: $(BUF)
-	@buf lint
-	@buf format --diff --exit-code
+	@$(BUF) lint
+	@$(BUF) format --diff --exit-code
 
 .PHONY: check-generated
 check-generated: $(BUF) $(PROTOC)
 	@rm -rf .tools/fresh && mkdir -p .tools/fresh
-	@buf generate --output .tools/fresh
+	@PATH="$(PROTOC_PATH):$$PATH" $(BUF) generate --output .tools/fresh
 	@diff -r gen .tools/fresh/gen || { echo "make: gen/ is stale: run make generate" >&2; exit 1; }
 	@go mod tidy -diff
 
@@ -110,36 +121,36 @@ check-walls:
 
 .PHONY: generate
 generate: $(BUF) $(PROTOC) ## Generate gen/ from proto/.
-	@buf generate
+	@PATH="$(PROTOC_PATH):$$PATH" $(BUF) generate
 
 .PHONY: format
 format: $(GOLANGCI) $(BUF) ## Format Go and proto files.
 	@$(GOLANGCI) fmt
-	@buf format -w
+	@$(BUF) format -w
 
-## Tools. The version is part of the name, so that a new one is installed.
+## Tools
+
+# install puts a Go program into the folder of its target.
+install = GOBIN=$(@D) go install $(1)
 
 $(GOLANGCI):
 	@echo "make: installing golangci-lint (some minutes, once)" >&2
-	@go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-	@mv $(TOOLS)/bin/golangci-lint $@
+	@$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0)
 
-$(TOOLS)/bin/protoc-gen-go-v%:
-	@go install google.golang.org/protobuf/cmd/protoc-gen-go@v$*
-	@cp $(TOOLS)/bin/protoc-gen-go $@
+$(TOOLS)/protoc-gen-go-v%/protoc-gen-go:
+	@$(call install,google.golang.org/protobuf/cmd/protoc-gen-go@v$*)
 
-$(TOOLS)/bin/protoc-gen-go-grpc-v%:
-	@go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v$*
-	@cp $(TOOLS)/bin/protoc-gen-go-grpc $@
+$(TOOLS)/protoc-gen-go-grpc-v%/protoc-gen-go-grpc:
+	@$(call install,google.golang.org/grpc/cmd/protoc-gen-go-grpc@v$*)
 
 $(BUF):
-	@npm install --silent --no-audit --no-fund --no-save --prefix $(TOOLS) @bufbuild/buf@1.75.0
+	@npm install --loglevel=error --no-audit --no-fund --no-save --prefix $(TOOLS)/buf-1.75.0 @bufbuild/buf@1.75.0 >/dev/null
 
 .PHONY: grpcurl
 grpcurl: $(GRPCURL) ## Install grpcurl as .tools/bin/grpcurl.
+	@mkdir -p $(TOOLS)/bin && ln -sf $< $(TOOLS)/bin/grpcurl
 $(GRPCURL):
-	@go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
-	@cp $(TOOLS)/bin/grpcurl $@
+	@$(call install,github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4)
 
 .PHONY: clean
 clean: ## Remove what was built and installed here.

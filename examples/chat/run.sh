@@ -29,8 +29,9 @@ node)
   exit 2
   ;;
 esac
-go build -o "$bin/realtime-server" ../../cmd/realtime-server
+server=${TEST_SERVER_BIN:-$bin/realtime-server}
+[ -n "${TEST_SERVER_BIN:-}" ] || go build -o "$server" ../../cmd/realtime-server
 
 "${backend[@]}" --listen 127.0.0.1:50052 --realtime 127.0.0.1:50051 &
-"$bin/realtime-server" --dev --backend localhost:50052 &
+"$server" --dev --backend localhost:50052 &
 wait -n # the end of one is the end of both

@@ -12,9 +12,9 @@ const { backend, server } = await startWorld({
   config: {
     socketio: {
       ping_interval: '200ms',
-      ping_timeout: '400ms',
-      connect_timeout: '300ms',
-      upgrade_timeout: '300ms',
+      ping_timeout: '1500ms',
+      connect_timeout: '1500ms',
+      upgrade_timeout: '1500ms',
       close_timeout: '500ms',
     },
   },

@@ -53,8 +53,8 @@ func Realtime(t *testing.T, root string, args ...string) *Process {
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "REALTIME_") })
 	p := Start(t, cmd, "http", "grpc", "admin")
 	t.Cleanup(func() {
-		if code, _ := p.Died(patience); code != 0 {
-			t.Errorf("realtime-server has ended with code %d:\n%s", code, p.Stderr())
+		if code, died := p.Died(patience); !died || code != 0 {
+			t.Errorf("realtime-server has not ended, or not with code 0 (%d):\n%s", code, p.Stderr())
 		}
 	})
 	return p
