@@ -2,7 +2,6 @@ package sio
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
@@ -58,21 +57,13 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 
 // deliver queues a frame for sockets, then writes.
 func deliver(sockets []*Socket, frame *engineio.Frame) {
-	writes := sockets[:0] // those whose writing is up to us
-	var slow []*Socket
+	flushes := sockets[:0] // those whose writing is up to us
 	for _, s := range sockets {
-		flush, err := s.queue(frame)
-		if flush {
-			writes = append(writes, s)
-		}
-		if errors.Is(err, ErrSlowConsumer) {
-			slow = append(slow, s)
+		if flush, _ := s.queue(frame); flush { // who has left, or is too slow, is no error of the others
+			flushes = append(flushes, s)
 		}
 	}
-	for _, s := range writes {
-		s.conn.session.Finish(true, nil)
-	}
-	for _, s := range slow {
-		s.conn.session.Finish(false, ErrSlowConsumer)
+	for _, s := range flushes {
+		s.conn.session.Flush()
 	}
 }

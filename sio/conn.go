@@ -140,11 +140,11 @@ func (c *conn) socket(namespace string) (_ *Socket, left bool) {
 func (c *conn) connected() { c.await(nil) }
 
 // drop forgets a socket that has ended and queues what its client still
-// receives; the socket's lock is held, and the caller finishes. Both happen at
+// receives; the socket's lock is held, and the caller flushes. Both happen at
 // once, because the client may answer with another CONNECT, whose own answer
 // must come after. A client that has no socket left may stay for a short
 // while.
-func (c *conn) drop(s *Socket, wasConnected bool, last []*engineio.Frame) (flush bool, err error) {
+func (c *conn) drop(s *Socket, wasConnected bool, last []*engineio.Frame) (flush bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
@@ -157,17 +157,17 @@ func (c *conn) drop(s *Socket, wasConnected bool, last []*engineio.Frame) (flush
 	return c.queue(last)
 }
 
-// queue queues frames up to the first that the session does not take. The
-// caller finishes.
-func (c *conn) queue(frames []*engineio.Frame) (flush bool, err error) {
+// queue queues frames up to the first that the session does not take: it has
+// ended then, or Flush ends it. The caller flushes.
+func (c *conn) queue(frames []*engineio.Frame) (flush bool) {
 	for _, f := range frames {
 		mustFlush, err := c.session.Queue(f)
 		flush = flush || mustFlush
 		if err != nil {
-			return flush, err
+			break
 		}
 	}
-	return flush, nil
+	return flush
 }
 
 // await puts the conn into a list of those without a namespace, or into none.

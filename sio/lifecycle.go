@@ -89,34 +89,32 @@ func (s *Socket) firstFrames(w *Welcome) ([]*engineio.Frame, error) {
 // accept makes the client a member of its namespace and tells it so. The error
 // is errLeft or ErrTooManyRooms.
 func (s *Socket) accept(w *Welcome, frames []*engineio.Frame) error {
-	entered, flush, err := s.enter(w, frames)
-	if !entered {
-		return err
+	flush, err := s.enter(w, frames)
+	if flush {
+		s.conn.session.Flush()
 	}
-	s.conn.session.Finish(flush, err)
-	return nil // a client that is too slow was let in, and is told of its end in order
+	return err
 }
 
 // enter does the work of accept under the socket's lock, with the packets
 // queued but not written: whoever finds the socket in the index and wants to
 // send waits that long, so that CONNECT and the first events come first on the
 // wire.
-func (s *Socket) enter(w *Welcome, frames []*engineio.Frame) (entered, flush bool, err error) {
+func (s *Socket) enter(w *Welcome, frames []*engineio.Frame) (flush bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancel = nil
 	if s.state != connecting {
-		return false, false, errLeft
+		return false, errLeft
 	}
 	s.member.User, s.data, s.connectedAt = w.User, w.Data, time.Now()
 	if err := s.namespace.index.Add(&s.member, w.Rooms); err != nil {
-		return false, false, err
+		return false, err
 	}
 	s.state = connected
 	s.conn.connected()
 	s.namespace.sockets.Inc()
-	flush, err = s.conn.queue(frames)
-	return true, flush, err
+	return s.conn.queue(frames), nil
 }
 
 // connectFrame tells a client its id (protocol, "Connection to a namespace").
@@ -206,7 +204,7 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 	cancel := s.cancel
 	s.conn.server.wg.Add(1) // while the lock keeps conn.Closed from being through
 	defer s.conn.server.wg.Done()
-	flush, err := s.conn.drop(s, was == connected, last)
+	flush := s.conn.drop(s, was == connected, last)
 	s.mu.Unlock()
 
 	if cancel != nil {
@@ -215,7 +213,9 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 	if was == connected {
 		s.leave(end)
 	}
-	s.conn.session.Finish(flush, err)
+	if flush {
+		s.conn.session.Flush()
+	}
 	return true
 }
 

@@ -115,7 +115,9 @@ func (s *Socket) Emit(e *Event) error {
 // send queues a frame and writes it.
 func (s *Socket) send(f *engineio.Frame) error {
 	flush, err := s.queue(f)
-	s.conn.session.Finish(flush, err)
+	if flush {
+		s.conn.session.Flush()
+	}
 	return err
 }
 

@@ -1,9 +1,6 @@
 package engineio
 
-import (
-	"errors"
-	"slices"
-)
+import "slices"
 
 // outbox is the queue of frames of one session. It belongs to the session and
 // is guarded by its lock.
@@ -16,6 +13,8 @@ type outbox struct {
 	writing bool
 	// slow says that the kernel takes no more at the moment.
 	slow bool
+	// full says that a frame found no place: the session is to be closed.
+	full bool
 	// slots keeps short queues off the heap.
 	slots [2]*Frame
 }
@@ -107,24 +106,15 @@ func (s *Server) account(frames []*Frame, err error) {
 // ErrSlowConsumer.
 func (s *Session) Send(f *Frame) error {
 	flush, err := s.Queue(f)
-	s.Finish(flush, err)
+	if flush {
+		s.Flush()
+	}
 	return err
 }
 
-// Finish does what one or more calls of Queue have left to do: it writes if
-// one of them said so, and ends the session of a slow consumer.
-func (s *Session) Finish(flush bool, err error) {
-	if flush {
-		s.flush()
-	}
-	if errors.Is(err, ErrSlowConsumer) {
-		s.close(SlowConsumer, nil)
-	}
-}
-
-// Queue is Send without what may take time, which the caller must leave to
-// Finish, soon and without a lock. Several frames that are queued meanwhile,
-// by whomever, then leave in one write.
+// Queue is Send without what may take time: where flush is true, the caller
+// must call Flush, soon and without a lock. Several frames that are queued
+// meanwhile, by whomever, then leave in one write.
 func (s *Session) Queue(f *Frame) (flush bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,13 +124,27 @@ func (s *Session) Queue(f *Frame) (flush bool, err error) {
 	case f.volatile && !s.ready():
 		// Dropped without an error: this is what volatile means.
 	case s.out.bytes > 0 && s.out.bytes+f.size() > s.server.cfg.MaxQueue:
-		err = ErrSlowConsumer
+		s.out.full = true
+		flush, err = true, ErrSlowConsumer
 	default:
 		return s.push(f), nil
 	}
 	s.server.metrics.dropped.Inc()
 	f.Drop()
-	return false, err
+	return flush, err
+}
+
+// Flush does what one or more calls of Queue have left to do: it writes, or
+// ends the session of a client that is too far behind.
+func (s *Session) Flush() {
+	s.mu.Lock()
+	full := s.out.full
+	s.mu.Unlock()
+	if full {
+		s.close(SlowConsumer, nil)
+		return
+	}
+	s.flush()
 }
 
 // ready reports whether a frame would leave at once, or as soon as somebody
