@@ -40,7 +40,8 @@ build: $(DEMO)/socket.io.min.js ## Build bin/realtime-server.
 # The stock client of the demo page. Without it the page says so, and all else
 # works: a machine without npm still gets its server.
 $(DEMO)/socket.io.min.js: $(DEMO)/package-lock.json
-	@if cd $(DEMO) && npm ci --loglevel=error --no-audit --no-fund; then \
+	@echo "make: fetching the Socket.IO client for the demo page" >&2
+	@if cd $(DEMO) && npm ci --loglevel=error --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000; then \
 	  cp node_modules/socket.io-client/dist/socket.io.min.js socket.io.min.js; \
 	else echo "make: no Socket.IO client for the demo page: npm failed" >&2; fi
 

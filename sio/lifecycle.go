@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
@@ -135,6 +136,8 @@ func (s *Socket) refuse(err error) {
 	errors.As(err, &refusal)
 	if s.close(End{}, []*engineio.Frame{refusalFrame(s.namespace.name, refusal)}) {
 		s.conn.server.metrics.refused.WithLabelValues("handler").Inc()
+		s.conn.server.log.Debug("socket refused",
+			slog.String("sid", s.conn.session.ID()), slog.String("namespace", s.namespace.name))
 	}
 }
 

@@ -120,6 +120,9 @@ func (c *Config) complete() {
 	if len(c.Namespaces) == 0 {
 		c.Namespaces = map[string]Namespace{"/": {}}
 	}
+	if c.Dev {
+		c.completeDev()
+	}
 	for i, path := range c.HTTP.Paths {
 		c.HTTP.Paths[i] = strings.TrimSuffix(path, "/")
 	}
@@ -135,6 +138,23 @@ func (c *Config) complete() {
 			}
 		}
 		c.Namespaces[name] = n
+	}
+}
+
+// loopbackOrigins are where development servers serve pages, and files.
+var loopbackOrigins = []string{"http://localhost", "http://localhost:*", "http://127.0.0.1", "http://127.0.0.1:*", "null"}
+
+// devCloseTimeout keeps Ctrl-C from waiting long for a page that has gone.
+const devCloseTimeout = time.Second
+
+// completeDev changes defaults for development.
+func (c *Config) completeDev() {
+	engine, defaults := &c.SocketIO.Engine, sio.DefaultConfig().Engine
+	if len(engine.CORS.Origins) == 0 {
+		engine.CORS.Origins = slices.Clone(loopbackOrigins)
+	}
+	if engine.CloseTimeout == defaults.CloseTimeout {
+		engine.CloseTimeout = devCloseTimeout
 	}
 }
 

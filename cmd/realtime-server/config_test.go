@@ -87,6 +87,8 @@ func TestDevNeedsNothing(t *testing.T) {
 	want := defaultConfig()
 	want.Dev = true
 	want.Namespaces = map[string]Namespace{"/": {Anonymous: true, Rooms: []string{"news"}}}
+	want.SocketIO.Engine.CORS.Origins = loopbackOrigins
+	want.SocketIO.Engine.CloseTimeout = time.Second
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Errorf("beside the defaults (-want +got):\n%s", diff)
 	}
@@ -94,6 +96,16 @@ func TestDevNeedsNothing(t *testing.T) {
 		if !isLoopback(address) {
 			t.Errorf("%s is open to others by default", address)
 		}
+	}
+}
+
+func TestDevKeepsWhatIsSet(t *testing.T) {
+	engine := sound(t, "socketio: {cors: {origins: ['https://a.example']}, close_timeout: 3s}", nil, "--dev").SocketIO.Engine
+	if diff := cmp.Diff([]string{"https://a.example"}, engine.CORS.Origins); diff != "" {
+		t.Errorf("origins (-want +got):\n%s", diff)
+	}
+	if engine.CloseTimeout != 3*time.Second {
+		t.Errorf("close_timeout is %v", engine.CloseTimeout)
 	}
 }
 

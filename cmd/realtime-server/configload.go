@@ -79,16 +79,16 @@ func parseCommand(args []string, stderr io.Writer) (*command, error) {
 // this order, and reports every fault of all of them.
 func loadConfig(cmd *command, environ []string) (*Config, error) {
 	cfg := defaultConfig()
-	var faults []error
 	if cmd.configFile != "" {
 		data, err := os.ReadFile(cmd.configFile)
 		if err == nil {
 			err = decodeStrictly(data, cfg)
 		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", cmd.configFile, err))
+		if err != nil { // without the file, faults of the rest would say little
+			return nil, fmt.Errorf("%s: %w", cmd.configFile, err)
 		}
 	}
+	var faults []error
 	keys := configKeys(reflect.TypeFor[Config](), "")
 	fromEnv, err := envSettings(environ, keys)
 	faults = append(faults, err)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -21,7 +22,7 @@ type listeners struct {
 	http, grpc, admin net.Listener
 }
 
-func listen(ctx context.Context, cfg *Config, log *slog.Logger) (*listeners, error) {
+func listen(ctx context.Context, cfg *Config) (*listeners, error) {
 	l := &listeners{}
 	for _, door := range []struct {
 		name, address string
@@ -37,10 +38,19 @@ func listen(ctx context.Context, cfg *Config, log *slog.Logger) (*listeners, err
 			return nil, fmt.Errorf("%s: %w", door.name, err)
 		}
 		*door.listener = opened
-		log.LogAttrs(ctx, slog.LevelInfo, "listening",
-			slog.String("listener", door.name), slog.String("address", opened.Addr().String()))
 	}
 	return l, nil
+}
+
+// log says where the doors are, once there is somebody behind them.
+func (l *listeners) log(ctx context.Context, log *slog.Logger) {
+	for _, door := range []struct {
+		name     string
+		listener net.Listener
+	}{{"http", l.http}, {"grpc", l.grpc}, {"admin", l.admin}} {
+		log.LogAttrs(ctx, slog.LevelInfo, "listening",
+			slog.String("listener", door.name), slog.String("address", door.listener.Addr().String()))
+	}
 }
 
 func (l *listeners) close() {
@@ -54,7 +64,7 @@ func (l *listeners) close() {
 // run builds and serves everything until the first signal, then ends it in
 // order. It returns an error if something ended by itself.
 func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.Signal) error {
-	l, err := listen(ctx, cfg, log)
+	l, err := listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -63,6 +73,7 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 		l.close()
 		return err
 	}
+	l.log(ctx, log)
 	doors, failed := errgroup.WithContext(ctx)
 	doors.Go(func() error { return serveHTTP(p.browsers, l.http, cfg.HTTP.TLS) })
 	doors.Go(func() error { return serveGRPC(p.grpc, l.grpc) })
@@ -128,12 +139,18 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 	for _, b := range p.backends {
 		_ = b.Close() // its calls have ended
 	}
+	ctx, cancel = context.WithTimeout(ctx, lastResponses)
+	defer cancel()
 	for _, server := range []*http.Server{p.browsers, p.admin} {
 		if server.Shutdown(ctx) != nil {
 			_ = server.Close()
 		}
 	}
 }
+
+// lastResponses is how long HTTP connections may take once nothing is behind
+// them.
+const lastResponses = time.Second
 
 // greet tells who runs the server by hand what to do next.
 func greet(ctx context.Context, cfg *Config, l *listeners, log *slog.Logger) {

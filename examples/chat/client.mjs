@@ -1,6 +1,6 @@
 // A chat in the terminal:
 //
-//   node client.mjs alice-token
+//   node client.mjs alice-token [url of the server]
 //
 // What you type goes to the lobby; `/enter <room>` enters another room and
 // talks there from then on.
@@ -18,8 +18,10 @@ const show = ({ room, from, text }) => console.log(`[${room}] ${from}: ${text}`)
 socket.on("connect", () => console.log("* connected"));
 socket.on("connect_error", ({ message, data }) => {
   console.log(`* ${message}`, data?.hint ?? "");
-  // A broken backend may recover; a refused token stays refused.
+  // A broken backend may recover; a refused token stays refused. Without data
+  // it was the network, and the client comes back by itself.
   if (data?.temporary) setTimeout(() => socket.connect(), 1_000);
+  else if (data) process.exit(1);
 });
 socket.on("disconnect", (reason) => console.log(`* ${reason}`));
 socket.on("history", (messages) => messages.forEach(show));
@@ -39,6 +41,7 @@ for await (const line of terminal) {
     await request("message", { room, text: line });
   } else if (await request("room:enter", { room: wanted })) {
     room = wanted;
+    console.log(`* you are in ${room}`);
   }
 }
 socket.disconnect();

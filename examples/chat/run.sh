@@ -7,9 +7,12 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 bin=$(mktemp -d)
+interrupted=
+trap 'interrupted=1' INT
 cleanup() {
-  # Ctrl-C reaches the programs as well, which may have ended already.
-  jobs -p | xargs -r kill 2>/dev/null || true
+  # Ctrl-C has reached the programs as well; a second signal would end them
+  # before they are through.
+  [ -n "$interrupted" ] || jobs -p | xargs -r kill 2>/dev/null || true
   wait
   rm -r "$bin"
 }
@@ -34,4 +37,4 @@ server=${TEST_SERVER_BIN:-$bin/realtime-server}
 
 "${backend[@]}" --listen 127.0.0.1:50052 --realtime 127.0.0.1:50051 &
 "$server" --dev --backend localhost:50052 &
-wait -n # the end of one is the end of both
+wait -n || true # the end of one is the end of both

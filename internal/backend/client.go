@@ -157,7 +157,10 @@ func call[Req, Resp any](
 
 func within[Req, Resp any](ctx context.Context, c *Client, do method[Req, Resp], req Req) (Resp, error) {
 	var none Resp
-	if err := c.places.Acquire(ctx, 1); err != nil {
+	switch err := c.places.Acquire(ctx, 1); {
+	case errors.Is(err, context.Canceled):
+		return none, status.FromContextError(err).Err()
+	case err != nil:
 		return none, status.Errorf(status.FromContextError(err).Code(), "none of %d places came free", c.cfg.MaxInFlight)
 	}
 	defer c.places.Release(1)

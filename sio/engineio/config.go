@@ -83,7 +83,7 @@ func (c *Config) Validate() error {
 		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))
 	}
 	for _, origin := range c.CORS.Origins {
-		if origin != "*" && !strings.Contains(origin, "://") {
+		if origin != "*" && origin != "null" && !strings.Contains(origin, "://") {
 			faults = append(faults, fmt.Errorf("cors: %q is no origin such as https://app.example.com", origin))
 		}
 	}

@@ -9,6 +9,22 @@ import { startServer } from '../lib/server.mjs'
 const server = await startServer()
 after(() => server.stop())
 
+// Where development servers serve pages, and files; and where they do not.
+for (const [origin, welcome] of [
+  ['http://localhost:5173', true],
+  ['http://127.0.0.1', true],
+  ['null', true],
+  ['http://localhost.evil.example', false],
+  ['https://evil.example', false],
+]) {
+  test(`a page of ${origin} may ${welcome ? '' : 'not '}connect`, async () => {
+    const response = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } })
+    assert.equal(response.status, welcome ? 200 : 403)
+    assert.equal(response.headers.get('access-control-allow-origin'), welcome ? origin : null)
+    await response.text()
+  })
+}
+
 const malformed = {
   'no payload': [],
   'null': [null],
