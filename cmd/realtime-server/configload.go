@@ -36,8 +36,8 @@ var shorthands = []struct{ flag, key, help string }{
 	{"grpc", "grpc.listen", "`address` for backends (127.0.0.1:50051)"},
 	{"admin", "admin.listen", "`address` for operators (127.0.0.1:8081)"},
 	{"backend", "backend.target", "gRPC `address` of your RealtimeBackend"},
-	{"log-level", "log.level", "debug, info, warn or error (`level`)"},
-	{"log-format", "log.format", "text or json (`format`)"},
+	{"log-level", "log.level", "least `level` that is logged: debug, info, warn or error"},
+	{"log-format", "log.format", "`format` of the log: text or json"},
 }
 
 // parseCommand reads the command line.
@@ -58,7 +58,7 @@ func parseCommand(args []string, stderr io.Writer) (*command, error) {
 			return nil
 		})
 	}
-	flags.Func("set", "any key of the configuration, for example socketio.ping_interval=10s (`key=value`)", func(pair string) error {
+	flags.Func("set", "`key=value` for any key of the configuration, for example socketio.ping_interval=10s", func(pair string) error {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			return errors.New("wants key=value")

@@ -91,6 +91,7 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 					faults = append(faults, fmt.Errorf("backend of namespace %s: %w", name, err))
 					continue
 				}
+				log.Info("a backend decides about clients", slog.String("backend", label), slog.String("target", to.Target))
 				clients[to] = client
 				p.backends = append(p.backends, client)
 			}
