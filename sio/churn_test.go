@@ -3,16 +3,13 @@ package sio
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
@@ -58,54 +55,31 @@ func (h *sociable) Disconnected(_ context.Context, s *Socket, _ End) {
 	h.disconnects[s.ID()]++
 }
 
-// visit connects, says something, and leaves in one of several ways.
+// visit connects, says something, and leaves in one of several ways. That the
+// API cuts it off at any moment is part of the game.
 func visit(address string, way int) error {
-	conn, _, _, err := ws.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
+	w, err := dialWire(address)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	for _, text := range []string{"40", `42["hello"]`, `421["hello"]`} {
-		if err := say(conn, text); err != nil {
+	defer w.Close()
+	if err := w.say("40"); err != nil || !w.hears("40") {
+		return err
+	}
+	for _, text := range []string{`42["hello"]`, `421["hello"]`} {
+		if err := w.say(text); err != nil {
 			return err
-		}
-		if text == "40" {
-			if err := await(conn, "40"); err != nil {
-				return err
-			}
 		}
 	}
 	switch way % 4 {
 	case 0:
-		return say(conn, "41")
+		return w.say("41")
 	case 1:
-		return say(conn, "nonsense")
+		return w.say("nonsense")
 	case 2:
-		return await(conn, "43")
-	default:
-		return nil
+		w.hears("43")
 	}
-}
-
-func say(conn net.Conn, text string) error {
-	return ws.WriteFrame(conn, ws.MaskFrame(ws.NewTextFrame([]byte(text))))
-}
-
-// await reads until a message begins as it should, or the server closes.
-func await(conn io.Reader, prefix string) error {
-	for {
-		header, err := ws.ReadHeader(conn)
-		if err != nil {
-			return nil //nolint:nilerr // the server may close at any time
-		}
-		payload := make([]byte, header.Length)
-		if _, err := io.ReadFull(conn, payload); err != nil {
-			return nil //nolint:nilerr // as above
-		}
-		if strings.HasPrefix(string(payload), prefix) {
-			return nil
-		}
-	}
+	return nil
 }
 
 // TestChurnLeavesNothing has clients come and go while the API joins, sends to

@@ -2,15 +2,12 @@ package sio
 
 import (
 	"context"
-	"io"
 	"log/slog"
-	"net"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -77,18 +74,14 @@ func broadcastUntil(server *Server, stop <-chan struct{}) {
 
 func comeBack(t *testing.T, address string, refused bool, times int) {
 	t.Helper()
-	conn, early, _, err := ws.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
+	w, err := dialWire(address)
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	defer conn.Close()
-	var r io.Reader = conn
-	if early != nil {
-		r = io.MultiReader(early, conn)
-	}
+	defer w.Close()
 	for n := range times {
-		if !comesBack(conn, r, refused) {
+		if !comesBack(w, refused) {
 			t.Errorf("the server closed after %d times", n)
 			return
 		}
@@ -96,29 +89,12 @@ func comeBack(t *testing.T, address string, refused bool, times int) {
 }
 
 // comesBack connects and waits to be put out.
-func comesBack(conn net.Conn, r io.Reader, refused bool) bool {
-	if say(conn, "40") != nil {
+func comesBack(w *wire, refused bool) bool {
+	if w.say("40") != nil {
 		return false
 	}
 	if refused {
-		return hears(r, "44")
+		return w.hears("44")
 	}
-	return hears(r, "40") && say(conn, `42["put me out"]`) == nil && hears(r, "41")
-}
-
-// hears reads until a message begins as it should.
-func hears(r io.Reader, prefix string) bool {
-	for {
-		header, err := ws.ReadHeader(r)
-		if err != nil || header.OpCode == ws.OpClose {
-			return false
-		}
-		payload := make([]byte, header.Length)
-		if _, err := io.ReadFull(r, payload); err != nil {
-			return false
-		}
-		if strings.HasPrefix(string(payload), prefix) {
-			return true
-		}
-	}
+	return w.hears("40") && w.say(`42["put me out"]`) == nil && w.hears("41")
 }
