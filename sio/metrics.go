@@ -1,6 +1,9 @@
 package sio
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 // metrics counts what an operator wants to know of the sockets.
 type metrics struct {
@@ -14,18 +17,15 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
 	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "realtime_" + name, Help: help})
-		reg.MustRegister(c)
-		return c
+		return auto.NewCounter(prometheus.CounterOpts{Name: "realtime_" + name, Help: help})
 	}
 	vec := func(name, help, label string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "realtime_" + name, Help: help}, []string{label})
-		reg.MustRegister(c)
-		return c
+		return auto.NewCounterVec(prometheus.CounterOpts{Name: "realtime_" + name, Help: help}, []string{label})
 	}
-	m := &metrics{
-		sockets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	return &metrics{
+		sockets: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "realtime_sockets", Help: "Sockets that are connected, by namespace.",
 		}, []string{"namespace"}),
 		refused:      vec("sockets_refused_total", "CONNECT packets answered with CONNECT_ERROR, by cause: invalid namespace, handler.", "cause"),
@@ -35,6 +35,4 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		deliveries:   counter("events_delivered_total", "Copies of events queued for sockets."),
 		panics:       counter("handler_panics_total", "Panics of event handlers that were caught."),
 	}
-	reg.MustRegister(m.sockets)
-	return m
 }

@@ -1,6 +1,9 @@
 package engineio
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 // metrics counts what an operator wants to know of the sessions.
 type metrics struct {
@@ -16,18 +19,15 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
 	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help})
-		reg.MustRegister(c)
-		return c
+		return auto.NewCounter(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help})
 	}
 	vec := func(name, help, label string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help}, []string{label})
-		reg.MustRegister(c)
-		return c
+		return auto.NewCounterVec(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help}, []string{label})
 	}
-	m := &metrics{
-		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "realtime_engine_sessions", Help: "Engine.IO sessions that are open."}),
+	return &metrics{
+		sessions: auto.NewGauge(prometheus.GaugeOpts{Name: "realtime_engine_sessions", Help: "Engine.IO sessions that are open."}),
 		openings: vec("sessions_opened_total", "Sessions opened, by the transport they began with.", "transport"),
 		closings: vec("sessions_closed_total", "Sessions ended, by reason.", "reason"),
 		upgrades: vec("upgrades_total", "Upgrades from polling to WebSocket, by outcome: done, timeout.", "outcome"),
@@ -37,8 +37,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		expired:  counter("frames_expired_total", "Frames given up because their time ran out in a queue."),
 		dropped:  counter("frames_dropped_total", "Frames given up: volatile ones for a busy client, and those for a session that has ended, is ending or is too far behind."),
 	}
-	reg.MustRegister(m.sessions)
-	return m
 }
 
 func (m *metrics) opened(websocket bool) {
