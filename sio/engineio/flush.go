@@ -102,11 +102,11 @@ func (s *Session) take(b *batch) bool {
 		s.out.writing, s.out.slow = false, false
 		return false
 	case 1:
-		b.data = b.frames[0].websocket
+		b.data = s.ws.bytes(b.frames[0])
 	default:
 		b.buffer = b.buffer[:0]
 		for _, f := range b.frames {
-			b.buffer = append(b.buffer, f.websocket...)
+			b.buffer = append(b.buffer, s.ws.bytes(f)...)
 		}
 		b.data = b.buffer
 	}

@@ -173,6 +173,9 @@ func (s *Session) lost(c *wsConn, err error) {
 	s.end(nil)
 }
 
+// bytes is what a frame is on this connection.
+func (c *wsConn) bytes(f *Frame) []byte { return f.websocket }
+
 // tryWrite writes what can be written without waiting.
 func (c *wsConn) tryWrite(data []byte) (int, error) {
 	if c.fast == nil {
@@ -189,14 +192,15 @@ const asideTime = time.Second
 // connection is closed, or one before it carries a session. It is for the
 // reader, which may wait.
 func (c *wsConn) writeAside(f *Frame) error {
-	n, err := c.tryWrite(f.websocket)
-	if err != nil || n == len(f.websocket) {
+	data := c.bytes(f)
+	n, err := c.tryWrite(data)
+	if err != nil || n == len(data) {
 		return err
 	}
 	if err := c.conn.SetWriteDeadline(time.Now().Add(asideTime)); err != nil {
 		return err
 	}
-	if _, err := c.conn.Write(f.websocket[n:]); err != nil {
+	if _, err := c.conn.Write(data[n:]); err != nil {
 		return err
 	}
 	return c.conn.SetWriteDeadline(time.Time{})
