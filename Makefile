@@ -59,11 +59,13 @@ test: test-go test-node ## Install what is needed and run every test.
 .PHONY: test-go
 test-go: build examples/chat/node_modules/.installed .tools/cc
 	@TEST_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
+	@TEST_EVENT_LOOP=false go test -race -timeout 8m ./sio/...
 	@cd bench/peers && go test -timeout 5m ./...
 
 .PHONY: test-node
 test-node: build test/node_modules/.installed .tools/chromium
 	@cd test && TEST_SERVER_BIN=$(SERVER) npm test --silent
+	@cd test && TEST_EVENT_LOOP=false TEST_SERVER_BIN=$(SERVER) npm run interop --silent
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m).

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
+
+	"github.com/seed52a35d2d/realtime-server/sio/siotest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -89,6 +91,7 @@ func TestChurnLeavesNothing(t *testing.T) {
 	const visitors, visits = 20, 25
 	h := &sociable{connected: map[string]bool{}, disconnects: map[string]int{}}
 	cfg := DefaultConfig()
+	cfg.Engine.EventLoop = siotest.EventLoop()
 	cfg.DisconnectGrace, cfg.Engine.CloseTimeout = 10*time.Millisecond, 10*time.Millisecond // visitors do not say goodbye
 	server, err := New(cfg, h, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {

@@ -151,7 +151,7 @@ func TestConversations(t *testing.T) {
 		return siotest.World{
 			Handler: server,
 			Server:  func(line string) error { return n.do(server, line) },
-			Close:   func() { server.Close(t.Context()) },
+			Close:   server.Close,
 		}
 	})
 }

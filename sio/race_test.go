@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed52a35d2d/realtime-server/sio/siotest"
 )
 
 // strict is a Handler that refuses or disconnects everybody.
@@ -38,7 +40,9 @@ func TestClientsMayComeBackAtOnce(t *testing.T) {
 	const clients, times = 8, 300
 	for name, refuses := range map[string]bool{"after a refusal": true, "after a disconnect": false} {
 		t.Run(name, func(t *testing.T) {
-			server, err := New(DefaultConfig(), &strict{refuses: refuses}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			cfg := DefaultConfig()
+			cfg.Engine.EventLoop = siotest.EventLoop()
+			server, err := New(cfg, &strict{refuses: refuses}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 			if err != nil {
 				t.Fatal(err)
 			}

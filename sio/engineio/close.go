@@ -97,13 +97,13 @@ func (s *Session) end(answer *Frame) {
 	s.mu.Unlock()
 	s.server.forget(s)
 	if probe != nil {
-		probe.close()
+		probe.close(nil)
 	}
 	if conn == nil {
 		return
 	}
-	if answer != nil && idle {
-		_ = conn.writeAside(answer) // the last word need not arrive
+	if !idle { // a frame that is half written cannot be followed by another
+		answer = nil
 	}
-	conn.close()
+	conn.close(answer)
 }

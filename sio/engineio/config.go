@@ -31,6 +31,10 @@ type Config struct {
 	// CloseTimeout is how long a session that the server ends may take to
 	// fetch what was queued for it.
 	CloseTimeout time.Duration `yaml:"close_timeout"`
+	// EventLoop has few goroutines wait for all WebSockets, where the system
+	// is Linux and the connection plain TCP. Otherwise each WebSocket has a
+	// goroutine of its own.
+	EventLoop bool `yaml:"event_loop"`
 	// TrustedProxies are the peers whose X-Forwarded-For and
 	// X-Forwarded-Proto headers are believed.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
@@ -49,6 +53,7 @@ func DefaultConfig() Config {
 		MaxPayload:     1_000_000,
 		MaxQueue:       4 << 20,
 		CloseTimeout:   5 * time.Second,
+		EventLoop:      true,
 	}
 }
 

@@ -19,8 +19,8 @@ type narrator struct {
 }
 
 func (n *narrator) Open(s *Session, _ *Handshake) Receiver {
-	n.log("open %s", s.Transport())
 	n.session = s
+	n.log("open %s", s.Transport())
 	return n
 }
 
@@ -80,7 +80,7 @@ func TestConversations(t *testing.T) {
 		return siotest.World{
 			Handler: server,
 			Server:  func(line string) error { return n.do(server, line) },
-			Close:   func() { server.Close(t.Context()) },
+			Close:   server.Close,
 		}
 	})
 }

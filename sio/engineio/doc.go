@@ -7,8 +7,9 @@
 // its messages; Session.Send queues a Frame, which is encoded once for all
 // sessions that it goes to.
 //
-// A session is a state machine that is fed with bytes. It owns no timer and
-// no writing goroutine while it is idle, and it never waits for its peer:
+// A session is a state machine that is fed with bytes. It owns no timer, and
+// it never waits for its peer. What waits for bytes lies below, in
+// sio/internal/link and sio/internal/netloop.
 //
 //	session.go      a session's fields, and what it does with packets
 //	reason.go       why sessions end; close.go is the only way to do it
@@ -20,7 +21,7 @@
 //	polling.go      long-polling; packet.go reads its bodies
 //	websocket.go    the WebSocket transport; upgrade.go the way to it
 //	wsframe.go      the WebSocket protocol as a pure function over bytes
-//	nonblocking_*   reading without a buffer, writing without waiting
+//	poller_*.go     who waits for WebSockets: goroutines, or an event loop
 //
 // The protocol is https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol,
 // revision 4.

@@ -26,7 +26,7 @@ func (b *batch) release() {
 const rounds = 8
 
 // flush writes what is queued, as far as the kernel takes it at once. The rest
-// is left to a goroutine that lives until the queue is empty.
+// is written in the background.
 func (s *Session) flush() {
 	b := batches.Get().(*batch) //nolint:errcheck // the pool holds nothing else
 	for range rounds {
@@ -34,52 +34,33 @@ func (s *Session) flush() {
 			batches.Put(b)
 			return
 		}
-		n, err := s.ws.tryWrite(b.data)
+		n, err := s.ws.conn.TryWrite(b.data)
 		if err == nil && n < len(b.data) {
-			b.data = b.data[n:]
-			s.handOver(b, true)
+			s.flushSlowly(b, b.data[n:])
 			return
 		}
 		s.settle(b, err)
 	}
-	s.handOver(b, false)
+	s.flushLater(b)
 }
 
-// handOver leaves the writing to a goroutine, unless the session has ended:
-// then nobody may be added to those that Server.Close waits for. slow says that
-// the client has not taken all.
-func (s *Session) handOver(b *batch, slow bool) {
+// flushSlowly leaves the rest of a batch, and then what is queued, to the
+// background: the client has not taken all.
+func (s *Session) flushSlowly(b *batch, rest []byte) {
 	s.mu.Lock()
-	alive := s.state != stateClosed
-	s.out.slow = slow
-	if alive {
-		s.server.wg.Add(1)
-	}
+	s.out.slow = true
 	s.mu.Unlock()
-	if !alive {
-		s.settle(b, ErrClosed)
-		s.flushSlowly(b) // finds nothing, and gives up the right to write
-		return
-	}
-	go func() {
-		defer s.server.wg.Done()
-		s.flushSlowly(b)
-	}()
+	s.ws.conn.Write(rest, func(err error) {
+		s.settle(b, err)
+		batches.Put(b)
+		s.flush()
+	})
 }
 
-// flushSlowly writes the rest of a batch, and then what is queued, waiting
-// for the client as long as the session lives.
-func (s *Session) flushSlowly(b *batch) {
-	defer batches.Put(b)
-	for {
-		if len(b.frames) > 0 {
-			_, err := s.ws.conn.Write(b.data)
-			s.settle(b, err)
-		}
-		if !s.take(b) {
-			return
-		}
-	}
+// flushLater leaves what is queued to the background.
+func (s *Session) flushLater(b *batch) {
+	batches.Put(b)
+	s.ws.conn.Write(nil, func(error) { s.flush() })
 }
 
 // take fills an empty batch from the queue. Without anything to write it

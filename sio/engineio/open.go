@@ -34,11 +34,8 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		session.servePoll(w, r)
 		return
 	}
-	go func() {
-		defer s.wg.Done()
-		session.flush()
-		session.ws.run(early)
-	}()
+	session.flush()
+	session.ws.start(early)
 }
 
 // reserve counts a session that is about to begin, unless the server drains.
@@ -68,7 +65,7 @@ func (s *Server) start(session *Session) bool {
 	s.pings.Set(&session.beat, session)
 	s.sessions[session.id] = session
 	if session.ws != nil {
-		s.wg.Add(1) // its reader
+		s.wg.Add(1) // until Ended
 	}
 	s.metrics.opened(session.ws != nil)
 	return true
@@ -79,7 +76,7 @@ func (s *Session) abort(w http.ResponseWriter) {
 	defer s.server.wg.Done()
 	s.receiver.Closed(ServerShutdown)
 	if s.ws != nil {
-		s.ws.close()
+		s.ws.close(nil)
 		return
 	}
 	s.server.refuseDraining(w)

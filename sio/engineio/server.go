@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed52a35d2d/realtime-server/sio/internal/link"
 	"github.com/seed52a35d2d/realtime-server/sio/internal/timeout"
 )
 
@@ -24,6 +25,7 @@ type Server struct {
 	metrics       *metrics
 	front         http.Handler // route, behind CORS
 	originAllowed func(*http.Request) bool
+	poller        link.Poller // of the WebSockets
 
 	// Sessions by what they wait for; see Session.beat.
 	pings, pongs, closings *timeout.List[*Session]
@@ -33,8 +35,7 @@ type Server struct {
 	sessions map[string]*Session
 	draining bool
 
-	// wg counts sessions, the readers of WebSockets and the writers of slow
-	// ones. It grows from zero only by reserve, before the server drains.
+	// wg counts sessions, and WebSockets until they have ended. It grows from zero only by reserve, before the server drains.
 	wg sync.WaitGroup
 }
 
@@ -53,6 +54,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 		closings: timeout.New(cfg.CloseTimeout, func(s *Session) { s.end(nil) }),
 		upgrades: timeout.New(cfg.UpgradeTimeout, abandon),
 		sessions: map[string]*Session{},
+		poller:   newPoller(cfg),
 	}
 	s.front, s.originAllowed = cfg.CORS.wrap(http.HandlerFunc(s.route))
 	return s, nil
@@ -173,4 +175,5 @@ func (s *Server) Close(ctx context.Context) {
 	s.pongs.Stop()
 	s.closings.Stop()
 	s.upgrades.Stop()
+	s.poller.Close()
 }

@@ -96,6 +96,9 @@ func (s *Session) Pause() {
 	defer s.mu.Unlock()
 	if s.resumed == nil && s.state == stateOpen {
 		s.resumed = make(chan struct{})
+		if s.ws != nil {
+			s.ws.conn.Pause()
+		}
 	}
 }
 
@@ -111,11 +114,14 @@ func (s *Session) resume() {
 	if s.resumed != nil {
 		close(s.resumed)
 		s.resumed = nil
+		if s.ws != nil {
+			s.ws.conn.Resume()
+		}
 	}
 }
 
-// waitResumed blocks a reader while the session is paused and open, and done
-// is not closed.
+// waitResumed blocks a POST while the session is paused and open, and done is
+// not closed.
 func (s *Session) waitResumed(done <-chan struct{}) {
 	s.mu.Lock()
 	resumed := s.resumed

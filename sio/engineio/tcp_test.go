@@ -17,6 +17,8 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"github.com/seed52a35d2d/realtime-server/sio/siotest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,6 +52,7 @@ func serveTCP(t *testing.T, change func(*Config)) (*recorder, string) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.CloseTimeout = time.Second
+	cfg.EventLoop = siotest.EventLoop()
 	change(&cfg)
 	r := newRecorder()
 	server, err := New(cfg, r, slog.New(slog.DiscardHandler), prometheus.NewRegistry())

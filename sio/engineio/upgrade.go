@@ -24,13 +24,10 @@ func (s *Session) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if !ok {
-		c.close()
+		c.close(nil)
 		return
 	}
-	go func() {
-		defer s.server.wg.Done()
-		c.run(early)
-	}()
+	c.start(early)
 }
 
 // mayUpgrade reports whether an upgrade makes sense now. It spares a useless
@@ -51,7 +48,7 @@ func abandon(c *wsConn) {
 	c.session.mu.Unlock()
 	if pending {
 		c.session.server.metrics.upgrades.WithLabelValues("timeout").Inc()
-		c.close()
+		c.close(nil)
 	}
 }
 
@@ -101,6 +98,9 @@ func (s *Session) takeOver(c *wsConn) bool {
 	}
 	s.server.upgrades.Cancel(&c.deadline)
 	s.ws, s.probe = c, nil
+	if s.resumed != nil {
+		c.conn.Pause()
+	}
 	s.out.writing = true
 	s.wakePoll()
 	return true

@@ -1,24 +1,23 @@
 package engineio
 
 import (
-	"net"
 	"net/http"
 	"strings"
-	"time"
+	"sync/atomic"
 
 	"github.com/gobwas/ws"
 
+	"github.com/seed52a35d2d/realtime-server/sio/internal/link"
 	"github.com/seed52a35d2d/realtime-server/sio/internal/timeout"
 )
 
 // wsConn is a WebSocket that carries a session, or one day may.
 type wsConn struct {
 	session *Session
-	conn    net.Conn
-	fast    *nonblocking // nil where the connection has no such thing
-	buffer  []byte       // for reading where fast is nil
-	decoder wsDecoder    // owned by the reader
+	conn    link.Conn
+	decoder wsDecoder // owned by who calls Received
 
+	asides   atomic.Int32           // see writeAside
 	deadline timeout.Entry[*wsConn] // in server.upgrades until it carries the session
 }
 
@@ -53,40 +52,30 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 		_ = conn.Close() // it is being given up
 		return nil, nil, err
 	}
-	c = &wsConn{conn: conn, fast: newNonblocking(conn)}
+	c = &wsConn{}
+	c.conn = s.poller.Adopt(conn, c)
 	c.decoder.max = s.cfg.MaxPayload
 	return c, append([]byte(nil), early...), nil
 }
 
-// run reads until the connection ends. Its goroutine holds nothing of the
-// HTTP request that the connection began with.
-func (c *wsConn) run(early []byte) {
-	err := c.decoder.feed(early, c.receive)
-	for err == nil {
-		c.session.waitResumed(nil) // the end of the session resumes too
-		err = c.readSome()
+// start begins to read, with what the client has sent already. The caller has
+// counted the connection with Server.wg. Nothing of the HTTP request that it
+// began with is held.
+func (c *wsConn) start(early []byte) {
+	if err := c.Received(early); err != nil {
+		c.Ended(err)
+		return
 	}
-	c.session.lost(c, err)
+	c.conn.Start()
 }
 
-// readSome waits for bytes and feeds them to the decoder.
-func (c *wsConn) readSome() error {
-	if c.fast != nil {
-		p, buffer, err := c.fast.read()
-		if err != nil {
-			return err
-		}
-		defer giveBack(buffer)
-		return c.decoder.feed(p, c.receive)
-	}
-	if c.buffer == nil {
-		c.buffer = make([]byte, 4<<10)
-	}
-	n, err := c.conn.Read(c.buffer)
-	if n > 0 {
-		err = c.decoder.feed(c.buffer[:n], c.receive)
-	}
-	return err
+// Received implements link.Owner.
+func (c *wsConn) Received(p []byte) error { return c.decoder.feed(p, c.receive) }
+
+// Ended implements link.Owner.
+func (c *wsConn) Ended(err error) {
+	defer c.session.server.wg.Done()
+	c.session.lost(c, err)
 }
 
 // receive takes one message or control frame from the decoder.
@@ -164,7 +153,7 @@ func (s *Session) lost(c *wsConn, err error) {
 	s.mu.Unlock()
 	if !carries {
 		s.server.upgrades.Cancel(&c.deadline)
-		c.close() // an upgrade that came to nothing; the session goes on
+		c.close(nil) // an upgrade that came to nothing; the session goes on
 		return
 	}
 	if open { // else our own close frame was the last word
@@ -176,35 +165,31 @@ func (s *Session) lost(c *wsConn, err error) {
 // bytes is what a frame is on this connection.
 func (c *wsConn) bytes(f *Frame) []byte { return f.websocket }
 
-// tryWrite writes what can be written without waiting.
-func (c *wsConn) tryWrite(data []byte) (int, error) {
-	if c.fast == nil {
-		return 0, nil
-	}
-	return c.fast.write(data)
-}
+// maxAsides is how many frames may wait at once that were written past the
+// session's queue.
+const maxAsides = 16
 
-// asideTime is how long a connection may take for a frame that its reader
-// writes itself.
-const asideTime = time.Second
-
-// writeAside writes a frame past the session's queue: the last one before the
-// connection is closed, or one before it carries a session. It is for the
-// reader, which may wait.
+// writeAside writes a small frame past the session's queue: for a connection
+// that does not carry the session yet. The error is an ended.
 func (c *wsConn) writeAside(f *Frame) error {
 	data := c.bytes(f)
-	n, err := c.tryWrite(data)
+	n, err := c.conn.TryWrite(data)
 	if err != nil || n == len(data) {
 		return err
 	}
-	if err := c.conn.SetWriteDeadline(time.Now().Add(asideTime)); err != nil {
-		return err
+	if c.asides.Add(1) > maxAsides {
+		return ended(TransportError)
 	}
-	if _, err := c.conn.Write(data[n:]); err != nil {
-		return err
-	}
-	return c.conn.SetWriteDeadline(time.Time{})
+	c.conn.Write(data[n:], func(error) { c.asides.Add(-1) })
+	return nil
 }
 
-// close ends the connection, and with it the reader.
-func (c *wsConn) close() { _ = c.conn.Close() } // there is nobody to tell of an error
+// close ends the connection. last, if not nil, is a frame that the client
+// should still receive.
+func (c *wsConn) close(last *Frame) {
+	if last == nil {
+		c.conn.Close(nil)
+		return
+	}
+	c.conn.Close(c.bytes(last))
+}

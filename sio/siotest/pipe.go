@@ -1,6 +1,6 @@
 // Package siotest lets tests talk to a server over its real door, in memory
-// and on virtual time: a listener of pipes, a small raw client, and a player
-// of conversations that stand in text files.
+// and on virtual time, or over sockets: listeners, a small raw client, and a
+// player of conversations that stand in text files.
 package siotest
 
 import (
@@ -21,6 +21,29 @@ type Listener struct {
 func Serve(t *testing.T, handler http.Handler) *Listener {
 	t.Helper()
 	l := &Listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	serve(t, handler, l)
+	return l
+}
+
+// serveSockets is Serve over real sockets. It returns how to dial.
+func serveSockets(t *testing.T, handler http.Handler) (dial func() net.Conn) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, handler, l)
+	return func() net.Conn {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+}
+
+func serve(t *testing.T, handler http.Handler, l net.Listener) {
+	t.Helper()
 	server := &http.Server{Handler: handler}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(l) }) // returns because of Close
@@ -28,7 +51,6 @@ func Serve(t *testing.T, handler http.Handler) *Listener {
 		_ = server.Close()
 		serving.Wait()
 	})
-	return l
 }
 
 // Dial connects to the listener.

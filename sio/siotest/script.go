@@ -1,8 +1,10 @@
 package siotest
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,8 +24,9 @@ type World struct {
 	Handler http.Handler
 	// Server does what a line `server …` says.
 	Server func(line string) error
-	// Close ends the server; nothing of it may be left.
-	Close func()
+	// Close ends the server, with what its clients still have to fetch until
+	// ctx ends. Nothing of it may be left.
+	Close func(ctx context.Context)
 }
 
 // Voice makes the log of one voice on the server's side. What one voice says
@@ -47,6 +50,10 @@ type Voice func(name string) func(format string, args ...any)
 //
 // Ids are random; they are written $1, $2, … in the order in which they are
 // heard. The record separator is written ␞.
+//
+// A conversation in which no time passes, and no poll waits, is held once more
+// over sockets, where the server reads and writes in other ways. Nobody knows
+// there when everything is quiet: what the file says is waited for.
 func Play(t *testing.T, build func(t *testing.T, voice Voice) World) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -54,62 +61,138 @@ func Play(t *testing.T, build func(t *testing.T, voice Voice) World) {
 		t.Fatal("no conversations in testdata", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { playFile(t, file, build) })
+		script, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { playInMemory(t, file, string(script), build) })
 		})
+		if !*update && !timed.Match(script) {
+			t.Run(name+" over sockets", func(t *testing.T) { playOverSockets(t, string(script), build) })
+		}
 	}
 }
 
-func playFile(t *testing.T, file string, build func(*testing.T, Voice) World) {
+// timed matches scripts in which time passes, or a poll has no answer at once.
+var timed = regexp.MustCompile(`(?m)^\+|^\w+ get .*\n(?:\S|\n)`)
+
+func playInMemory(t *testing.T, file, script string, build func(*testing.T, Voice) World) {
 	t.Helper()
-	script, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &player{clients: map[string]*client{}, ids: map[string]string{}, lines: map[string][]string{}}
+	p := newPlayer()
 	world := build(t, p.logger)
-	p.listener, p.world = Serve(t, world.Handler), world
-	var got strings.Builder
-	for line := range strings.Lines(string(script)) {
-		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, "    ") {
-			continue
-		}
-		fmt.Fprintln(&got, line)
-		if line != "" && !strings.HasPrefix(line, "#") {
-			if err := p.do(line); err != nil {
-				t.Fatalf("%s: %s: %v", file, line, err)
-			}
-			synctest.Wait()
-			got.WriteString(p.heard())
-		}
-	}
-	world.Close()
-	for _, c := range p.clients {
-		c.end()
-	}
+	p.dial, p.world = Serve(t, world.Handler).Dial, world
+	got := p.play(t, script, func(int) { synctest.Wait() })
+	world.Close(t.Context())
+	p.end()
 	if *update {
-		if err := os.WriteFile(file, []byte(got.String()), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if got.String() != string(script) {
-		t.Errorf("%s went differently (run with -update to rewrite it):\n%s", file, got.String())
+	if got != script {
+		t.Errorf("%s went differently (run with -update to rewrite it):\n%s", file, got)
 	}
+}
+
+func playOverSockets(t *testing.T, script string, build func(*testing.T, Voice) World) {
+	t.Helper()
+	p := newPlayer()
+	world := build(t, p.logger)
+	p.dial, p.world = serveSockets(t, world.Handler), world
+	got := p.play(t, script, func(lines int) { p.waitFor(t, lines) })
+	p.end()
+	hurry, cancel := context.WithCancel(t.Context())
+	cancel() // or the server would wait for clients that are silent
+	world.Close(hurry)
+	if got != script {
+		t.Errorf("over sockets it went differently:\n%s", got)
+	}
+}
+
+// play does every line of a script and returns what was heard. settle waits
+// until everything is quiet; it is told how many lines should be heard.
+func (p *player) play(t *testing.T, script string, settle func(lines int)) string {
+	t.Helper()
+	var got strings.Builder
+	steps := strings.SplitAfter(script, "\n")
+	for i, line := range steps {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "    ") || i == len(steps)-1 {
+			continue
+		}
+		fmt.Fprintln(&got, line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := p.do(line); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		settle(indented(steps[i+1:]))
+		got.WriteString(p.heard())
+	}
+	return got.String()
+}
+
+// end has all clients leave.
+func (p *player) end() {
+	for _, c := range p.clients {
+		c.end()
+	}
+}
+
+// indented counts the indented lines that steps begin with.
+func indented(steps []string) int {
+	for i, line := range steps {
+		if !strings.HasPrefix(line, "    ") {
+			return i
+		}
+	}
+	return len(steps)
 }
 
 // player holds one conversation.
 type player struct {
-	listener *Listener
-	world    World
-	clients  map[string]*client
-	ids      map[string]string // id → $n
+	dial    func() net.Conn
+	world   World
+	clients map[string]*client
+	ids     map[string]string // id → $n
 
 	names []string // who may be heard, in the order of their coming
 
 	mu    sync.Mutex
 	lines map[string][]string // what was heard, by name
+	count int                 // of the lines
+	more  chan struct{}       // there may be more lines
+}
+
+func newPlayer() *player {
+	return &player{clients: map[string]*client{}, ids: map[string]string{}, lines: map[string][]string{}, more: make(chan struct{}, 1)}
+}
+
+// patience is how long what a script says may take.
+const patience = 10 * time.Second
+
+// waitFor waits until so many lines are heard.
+func (p *player) waitFor(t *testing.T, lines int) {
+	t.Helper()
+	over := time.After(patience)
+	for {
+		p.mu.Lock()
+		enough := p.count >= lines
+		p.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-p.more:
+		case <-over:
+			t.Errorf("%d lines are not heard; heard:\n%s", lines, p.heard())
+			return
+		}
+	}
 }
 
 // do does what a line says.
@@ -132,7 +215,7 @@ func (p *player) do(line string) error {
 		if old := p.clients[name]; old != nil {
 			return fmt.Errorf("%q is taken", name)
 		}
-		c := newClient(p.listener.Dial(), p.logger(name))
+		c := newClient(p.dial(), p.logger(name))
 		p.clients[name] = c
 		switch verb {
 		case "ws":
@@ -161,6 +244,11 @@ func (p *player) logger(name string) func(format string, args ...any) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.lines[name] = append(p.lines[name], fmt.Sprintf(format, args...))
+		p.count++
+		select {
+		case p.more <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -177,6 +265,7 @@ func (p *player) heard() string {
 		}
 		p.lines[name] = p.lines[name][:0]
 	}
+	p.count = 0
 	text := all.String()
 	for _, match := range idPattern.FindAllStringSubmatch(text, -1) {
 		if _, known := p.ids[match[1]]; !known {

@@ -48,6 +48,9 @@ func Realtime(t *testing.T, root string, args ...string) *Process {
 		"--dev", "--log-format", "json",
 		"--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0",
 	}, args...)
+	if loop := os.Getenv("TEST_EVENT_LOOP"); loop != "" {
+		args = append(args, "--set", "socketio.event_loop="+loop)
+	}
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	// Whatever begins like this would be a setting of the server.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "REALTIME_") })

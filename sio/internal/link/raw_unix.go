@@ -1,6 +1,6 @@
 //go:build unix
 
-package engineio
+package link
 
 import (
 	"errors"
@@ -10,12 +10,12 @@ import (
 	"syscall"
 )
 
-// nonblocking reads and writes a socket of the operating system without
-// waiting in a write, and without holding a buffer while it waits in a read.
+// rawConn reads and writes a socket of the operating system without waiting in
+// a write, and without holding a buffer while it waits in a read.
 //
 // One goroutine may read while another writes. The functions given to the raw
 // connection are made once, so that a call allocates nothing.
-type nonblocking struct {
+type rawConn struct {
 	raw syscall.RawConn
 
 	tryRead func(fd uintptr) bool
@@ -29,9 +29,9 @@ type nonblocking struct {
 	writeErr error
 }
 
-// newNonblocking returns nil for a connection that is no socket of the
-// operating system, such as one under TLS.
-func newNonblocking(conn net.Conn) *nonblocking {
+// newRawConn returns nil for a connection that is no socket of the operating
+// system, such as one under TLS.
+func newRawConn(conn net.Conn) *rawConn {
 	socket, ok := conn.(syscall.Conn)
 	if !ok {
 		return nil
@@ -40,13 +40,13 @@ func newNonblocking(conn net.Conn) *nonblocking {
 	if err != nil {
 		return nil
 	}
-	n := &nonblocking{raw: raw}
+	n := &rawConn{raw: raw}
 	n.tryRead, n.tryWrite = n.readOnce, n.writeOnce
 	return n
 }
 
 // write writes what the kernel takes at once.
-func (n *nonblocking) write(data []byte) (int, error) {
+func (n *rawConn) write(data []byte) (int, error) {
 	n.data = data
 	err := n.raw.Write(n.tryWrite)
 	n.data = nil
@@ -56,7 +56,7 @@ func (n *nonblocking) write(data []byte) (int, error) {
 	return n.put, err
 }
 
-func (n *nonblocking) writeOnce(fd uintptr) bool {
+func (n *rawConn) writeOnce(fd uintptr) bool {
 	n.put, n.writeErr = syscall.Write(int(fd), n.data)
 	if n.put < 0 {
 		n.put = 0
@@ -73,7 +73,7 @@ var readBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return 
 func giveBack(buffer *[]byte) { readBuffers.Put(buffer) }
 
 // read waits for bytes. The caller gives the buffer back.
-func (n *nonblocking) read() (p []byte, buffer *[]byte, err error) {
+func (n *rawConn) read() (p []byte, buffer *[]byte, err error) {
 	if err := n.raw.Read(n.tryRead); err != nil {
 		return nil, nil, err
 	}
@@ -89,7 +89,7 @@ func (n *nonblocking) read() (p []byte, buffer *[]byte, err error) {
 	return (*buffer)[:n.got], buffer, nil
 }
 
-func (n *nonblocking) readOnce(fd uintptr) bool {
+func (n *rawConn) readOnce(fd uintptr) bool {
 	n.buffer = readBuffers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
 	n.got, n.readErr = syscall.Read(int(fd), *n.buffer)
 	for errors.Is(n.readErr, syscall.EINTR) {
