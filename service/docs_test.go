@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -198,23 +199,34 @@ func TestPageOfRefusals(t *testing.T) {
 		return callback.New(answering(func() (*realtimev1.AuthenticateResponse, error) { return reply, err }), maxRooms)
 	}
 	refuse := &realtimev1.AuthenticateResponse{Result: &realtimev1.AuthenticateResponse_Refuse{Refuse: &realtimev1.Refuse{}}}
+	everybody, err := anonymous.New()
+	if err != nil {
+		t.Fatal(err)
+	}
 	crash := authenticator(func(context.Context, authn.Handshake) (authn.Identity, error) {
 		return authn.Identity{}, errors.New("crash")
 	})
 
 	seen := map[string]string{}
 	for _, c := range []struct {
-		connect string
+		connect string // where to, in the end
+		after   string // where the client is already
 		who     authn.Authenticator
 	}{
-		{"40/nowhere,", crash},
-		{"40", asking(refuse, nil)},
-		{"40", asking(nil, errors.New("away"))},
-		{"40", asking(&realtimev1.AuthenticateResponse{}, nil)},
-		{"40", crash},
+		{"40/nowhere,", "", crash},
+		{"40/team-a,", "40", everybody},
+		{"40/team-b,", "40/team-a,", everybody},
+		{"40", "", asking(refuse, nil)},
+		{"40", "", asking(nil, errors.New("away"))},
+		{"40", "", asking(&realtimev1.AuthenticateResponse{}, nil)},
+		{"40", "", crash},
 	} {
 		w := newWorld(t, service.Policy{Authenticator: c.who})
 		b := open(t, w.door, "", nil)
+		if c.after != "" {
+			b.send(c.after)
+			b.want(c.after)
+		}
 		b.send(c.connect)
 		packet := b.want("44")
 		var told struct {

@@ -13,7 +13,7 @@ func (g *Gateway) Event(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) 
 	if failed == nil {
 		failed = invalidReply(e.Ack(ack...))
 	}
-	namespace := s.Namespace().Name()
+	namespace := s.Namespace().Pattern()
 	g.metrics.events.WithLabelValues(namespace, failed.outcome()).Inc()
 	if failed == nil {
 		return
@@ -26,7 +26,7 @@ func (g *Gateway) Event(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) 
 
 // answer finds who answers an event.
 func (g *Gateway) answer(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
-	policy := g.policies[s.Namespace().Name()]
+	policy := g.policies[s.Namespace().Pattern()]
 	switch {
 	case policy.Dev && e.Name == "join":
 		return g.join(s, e)

@@ -37,7 +37,7 @@ type Policy struct {
 // Gateway implements [sio.Handler]: it decides about clients as the policies of
 // their namespaces say.
 type Gateway struct {
-	policies map[string]Policy
+	policies map[string]Policy // by sio.Namespace.Pattern
 	cfg      Config
 	log      *troubleLog
 	metrics  *gatewayMetrics
@@ -45,7 +45,7 @@ type Gateway struct {
 }
 
 // NewGateway returns the gateway for namespaces with these policies; every
-// namespace of the server needs one. Close it after the server.
+// namespace and pattern of the server needs one. Close it after the server.
 func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg prometheus.Registerer) *Gateway {
 	return &Gateway{
 		policies: policies,
@@ -73,7 +73,7 @@ func memberOf(s *sio.Socket) *member {
 // Connect asks the namespace's authenticator. An error that is no
 // [authn.Refusal] keeps the client out in the words of package sio.
 func (g *Gateway) Connect(ctx context.Context, s *sio.Socket) (*sio.Welcome, error) {
-	namespace := s.Namespace().Name()
+	namespace := s.Namespace().Pattern()
 	identity, err := g.policies[namespace].Authenticator.Authenticate(ctx, g.handshake(s))
 	var welcome *sio.Welcome
 	if err == nil {

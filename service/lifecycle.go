@@ -18,7 +18,7 @@ import (
 // client.
 func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
 	g.watch(s)
-	b := g.policies[s.Namespace().Name()].Backend
+	b := g.policies[s.Namespace().Pattern()].Backend
 	if b == nil {
 		return
 	}
@@ -40,7 +40,7 @@ func (g *Gateway) watch(s *sio.Socket) {
 		return
 	}
 	g.expiry.add(s.ID(), at, func() {
-		g.metrics.expired.WithLabelValues(s.Namespace().Name()).Inc()
+		g.metrics.expired.WithLabelValues(s.Namespace().Pattern()).Inc()
 		_ = s.Disconnect(sio.Disconnect{Reconnect: true, Reason: sio.ReasonExpired}) // only a last event can be at fault
 	})
 }
@@ -68,7 +68,7 @@ func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) er
 // Disconnected tells the backend.
 func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) {
 	g.expiry.remove(s.ID())
-	b := g.policies[s.Namespace().Name()].Backend
+	b := g.policies[s.Namespace().Pattern()].Backend
 	if b == nil {
 		return
 	}
@@ -84,7 +84,7 @@ func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) 
 
 // lifecycle counts a call about a connection's life, and logs its failure.
 func (g *Gateway) lifecycle(ctx context.Context, s *sio.Socket, call string, failed *failure) {
-	namespace := s.Namespace().Name()
+	namespace := s.Namespace().Pattern()
 	g.metrics.lifecycle.WithLabelValues(namespace, call, failed.outcome()).Inc()
 	if failed != nil {
 		g.log.report(ctx, trouble{namespace, call}, failed.cause)

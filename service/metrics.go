@@ -2,8 +2,9 @@ package service
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// gatewayMetrics counts what the gateway decides. Namespaces come from the
-// configuration, so the labels are bounded.
+// gatewayMetrics counts what the gateway decides. Namespaces are as the
+// configuration names them, dynamic ones by their pattern, so the labels are
+// bounded.
 type gatewayMetrics struct {
 	authentications *prometheus.CounterVec // by namespace and verdict
 	events          *prometheus.CounterVec // by namespace and outcome

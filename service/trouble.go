@@ -12,7 +12,7 @@ import (
 const troublePause = time.Minute
 
 // trouble is one way in which a backend or an authenticator fails us. There
-// are few of them.
+// are few of them: the namespace is as the configuration names it.
 type trouble struct {
 	namespace, call string
 }

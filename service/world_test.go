@@ -41,16 +41,22 @@ type world struct {
 // maxRooms is the most rooms of a connection in a world.
 const maxRooms = 4
 
-// newWorld runs a server whose only namespace has this policy.
+// teams are the dynamic namespaces of a world.
+const teams = "^/team-[a-z]+$"
+
+// newWorld runs a server whose namespace and teams have this policy. A client
+// is in one namespace at a time, and there is one team at most.
 func newWorld(t *testing.T, policy service.Policy) *world {
 	t.Helper()
 	w := &world{metrics: prometheus.NewRegistry(), log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	cfg := service.DefaultConfig()
 	cfg.Headers = append(cfg.Headers, "cookie")
-	gateway := service.NewGateway(map[string]service.Policy{"/": policy}, cfg, log, w.metrics)
+	gateway := service.NewGateway(map[string]service.Policy{"/": policy, teams: policy}, cfg, log, w.metrics)
 	socketsConfig := sio.DefaultConfig()
 	socketsConfig.MaxRooms = maxRooms
+	socketsConfig.Namespaces = []string{"/", teams}
+	socketsConfig.MaxNamespaces, socketsConfig.MaxDynamicNamespaces = 1, 1
 	sockets, err := sio.New(socketsConfig, gateway, log, w.metrics)
 	if err != nil {
 		t.Fatal(err)

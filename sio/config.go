@@ -3,7 +3,6 @@ package sio
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
@@ -14,7 +13,9 @@ import (
 type Config struct {
 	// Engine holds the options of the transports.
 	Engine engineio.Config `yaml:",inline"`
-	// Namespaces that clients may connect to; each begins with "/".
+	// Namespaces that clients may connect to: names, which begin with "/",
+	// and patterns of names. A pattern is a regular expression (RE2) that
+	// begins with "^/" and ends with "$".
 	Namespaces []string `yaml:"-"`
 	// ConnectTimeout is how long a client may stay without having joined a
 	// namespace.
@@ -25,6 +26,11 @@ type Config struct {
 	// MaxAttachments is how many binary attachments an event of a client may
 	// have.
 	MaxAttachments int `yaml:"max_attachments"`
+	// MaxNamespaces is how many namespaces one client may be in at once.
+	MaxNamespaces int `yaml:"max_namespaces"`
+	// MaxDynamicNamespaces is how many namespaces that exist by a pattern may
+	// have members at once.
+	MaxDynamicNamespaces int `yaml:"max_dynamic_namespaces"`
 	// MaxRooms is how many rooms a socket may be in.
 	MaxRooms int `yaml:"max_rooms"`
 	// MaxInbox is how many bytes of events may wait for the Handler, per
@@ -40,22 +46,17 @@ func DefaultConfig() Config {
 		ConnectTimeout:  45 * time.Second,
 		DisconnectGrace: 2 * time.Second,
 		MaxAttachments:  parser.MaxAttachments,
+		MaxNamespaces:   100,
 		MaxRooms:        1000,
 		MaxInbox:        1 << 20,
+
+		MaxDynamicNamespaces: 10_000,
 	}
 }
 
 // Validate reports every option that no server can work with.
 func (c *Config) Validate() error {
-	faults := []error{c.Engine.Validate()}
-	if len(c.Namespaces) == 0 {
-		faults = append(faults, errors.New("namespaces: at least one is needed"))
-	}
-	for _, name := range c.Namespaces {
-		if !strings.HasPrefix(name, "/") || strings.ContainsAny(name, ",?\x00") {
-			faults = append(faults, fmt.Errorf(`namespaces: %q must begin with "/" and hold no comma, question mark or NUL`, name))
-		}
-	}
+	faults := append(c.namespaceFaults(), c.Engine.Validate())
 	if c.ConnectTimeout <= 0 {
 		faults = append(faults, fmt.Errorf("connect_timeout: %v is not a positive time", c.ConnectTimeout))
 	}
@@ -67,6 +68,8 @@ func (c *Config) Validate() error {
 		value int
 	}{
 		{"max_attachments", c.MaxAttachments},
+		{"max_namespaces", c.MaxNamespaces},
+		{"max_dynamic_namespaces", c.MaxDynamicNamespaces},
 		{"max_rooms", c.MaxRooms},
 		{"max_inbox", c.MaxInbox},
 	} {

@@ -2,6 +2,7 @@ package sio
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 
@@ -24,7 +25,7 @@ type conn struct {
 	mu      sync.Mutex
 	closed  bool
 	sockets []*Socket // connecting or connected; rarely more than one
-	// left are the namespaces that the server or the client has ended:
+	// left are the namespaces that the server or the client has ended last:
 	// packets for them may still be under way.
 	left []string
 	// waits is the list that deadline is in. It is nil from the first socket
@@ -89,22 +90,33 @@ func (c *conn) dispatch(p *parser.Packet) error {
 // connect begins the life of a socket (protocol, "Connection to a namespace").
 // A second CONNECT for the same namespace ends the session.
 func (c *conn) connect(p *parser.Packet) error {
-	n, ok := c.server.Namespace(p.Namespace)
-	if !ok {
-		c.server.metrics.refused.WithLabelValues("invalid namespace").Inc()
-		return ignoreClosed(c.session.Send(refusalFrame(p.Namespace, &Refusal{Message: "Invalid namespace"})))
+	n, refusal := c.server.namespaces.hold(p.Namespace)
+	if refusal != nil {
+		return c.turnAway(p.Namespace, refusal)
 	}
 	s := newSocket(n, c, p.Data)
 	added, err := c.add(s)
 	if added {
 		s.postAlone(decision{})
 		c.server.wg.Done() // of add; the worker's own count has begun
+		return nil
+	}
+	c.server.namespaces.release(n)
+	if errors.As(err, &refusal) {
+		return c.turnAway(n.name, refusal)
 	}
 	return err
 }
 
+// turnAway refuses a client that nobody had to be asked about.
+func (c *conn) turnAway(namespace string, r *Refusal) error {
+	c.server.metrics.refused.WithLabelValues(refusalCauses[r]).Inc()
+	return ignoreClosed(c.session.Send(refusalFrame(namespace, r)))
+}
+
 // add gives the conn a socket that connects, unless the session has ended. The
-// server's count of what is busy grows by one.
+// server's count of what is busy grows by one. The error is errConnectTwice or
+// errClientNamespaceLimit.
 func (c *conn) add(s *Socket) (bool, error) {
 	n := s.namespace
 	c.mu.Lock()
@@ -114,6 +126,9 @@ func (c *conn) add(s *Socket) (bool, error) {
 	}
 	if slices.ContainsFunc(c.sockets, func(other *Socket) bool { return other.namespace == n }) {
 		return false, errConnectTwice
+	}
+	if len(c.sockets) >= c.server.cfg.MaxNamespaces {
+		return false, errClientNamespaceLimit
 	}
 	c.sockets = append(c.sockets, s)
 	c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == n.name })
@@ -149,12 +164,21 @@ func (c *conn) drop(s *Socket, wasConnected bool, last []*engineio.Frame) (flush
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
 	if wasConnected {
-		c.left = append(c.left, s.namespace.name)
+		c.leave(s.namespace.name)
 	}
 	if len(c.sockets) == 0 && c.waits == nil && !c.closed {
 		c.wait(c.server.graces)
 	}
 	return c.queue(last)
+}
+
+// leave notes that a namespace was left. Those left long ago are forgotten: a
+// client can think of names without end.
+func (c *conn) leave(namespace string) {
+	if len(c.left) >= c.server.cfg.MaxNamespaces {
+		c.left = slices.Delete(c.left, 0, 1)
+	}
+	c.left = append(c.left, namespace)
 }
 
 // queue queues frames up to the first that the session does not take: it has

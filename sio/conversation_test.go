@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +129,20 @@ func (n *narrator) do(server *Server, line string) error {
 		n.gate <- struct{}{}
 	case "drain":
 		go server.Drain(context.Background(), time.Second)
+	case "to":
+		team, ok := server.Namespace(rest)
+		if !ok {
+			n.server("no namespace %s", rest)
+			return nil
+		}
+		d, err := team.Emit(Target{Everyone: true}, event)
+		n.server("matched %d in %s of %s", d.Matched, team.Name(), team.Pattern())
+		return err
+	case "dynamic?":
+		server.namespaces.mu.RLock()
+		names := slices.Sorted(maps.Keys(server.namespaces.dynamic))
+		server.namespaces.mu.RUnlock()
+		n.server("dynamic %v", names)
 	case "rooms?":
 		n.server("rooms %v", hub.Rooms())
 	default:
@@ -140,7 +156,8 @@ func TestConversations(t *testing.T) {
 		t.Helper()
 		n := &narrator{server: voice("server"), chat: voice("chat"), gate: make(chan struct{})}
 		cfg := DefaultConfig()
-		cfg.Namespaces = []string{"/", "/chat"}
+		cfg.Namespaces = []string{"/", "/chat", "^/team-[a-z]+$"}
+		cfg.MaxNamespaces, cfg.MaxDynamicNamespaces = 3, 2
 		cfg.MaxAttachments = 2
 		cfg.MaxRooms = 3
 		cfg.MaxInbox = 1000

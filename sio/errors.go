@@ -23,6 +23,28 @@ var (
 	errNoDecision = errors.New("handler returned neither a welcome nor an error")
 )
 
+// Refusals that the server itself makes, by the cause that they are counted
+// under.
+var (
+	errInvalidNamespace = &Refusal{Message: "Invalid namespace"}
+	// errNamespaceLimit: there are as many dynamic namespaces as may be.
+	errNamespaceLimit = &Refusal{
+		Message: "Too many namespaces",
+		Data:    []byte(`{"code":"NAMESPACE_LIMIT","reason":"Too many namespaces","temporary":true}`),
+	}
+	// errClientNamespaceLimit: the client is in as many namespaces as it may.
+	errClientNamespaceLimit = &Refusal{
+		Message: "Too many namespaces",
+		Data:    []byte(`{"code":"CLIENT_NAMESPACE_LIMIT","reason":"Too many namespaces","temporary":false}`),
+	}
+
+	refusalCauses = map[*Refusal]string{
+		errInvalidNamespace:     "invalid namespace",
+		errNamespaceLimit:       "namespace limit",
+		errClientNamespaceLimit: "client namespace limit",
+	}
+)
+
 // What a client does wrong beyond the syntax of packets; it ends the session.
 var (
 	errNotConnected = errors.New("packet for a namespace that is not connected")

@@ -88,7 +88,7 @@ func (s *Socket) firstFrames(w *Welcome) ([]*engineio.Frame, error) {
 }
 
 // accept makes the client a member of its namespace and tells it so. The error
-// is errLeft or ErrTooManyRooms.
+// is errLeft, errNamespaceLimit or ErrTooManyRooms.
 func (s *Socket) accept(w *Welcome, frames []*engineio.Frame) error {
 	flush, err := s.enter(w, frames)
 	if flush {
@@ -109,7 +109,12 @@ func (s *Socket) enter(w *Welcome, frames []*engineio.Frame) (flush bool, err er
 		return false, errLeft
 	}
 	s.member.User, s.data, s.connectedAt = w.User, w.Data, time.Now()
+	directory := s.conn.server.namespaces
+	if !directory.admit(s.namespace) {
+		return false, errNamespaceLimit
+	}
 	if err := s.namespace.index.Add(&s.member, w.Rooms); err != nil {
+		directory.dismiss(s.namespace)
 		return false, err
 	}
 	s.state = connected
@@ -134,8 +139,12 @@ var errInternal = &Refusal{
 func (s *Socket) refuse(err error) {
 	refusal := errInternal
 	errors.As(err, &refusal)
+	cause, ours := refusalCauses[refusal]
+	if !ours {
+		cause = "handler"
+	}
 	if s.close(End{}, []*engineio.Frame{refusalFrame(s.namespace.name, refusal)}) {
-		s.conn.server.metrics.refused.WithLabelValues("handler").Inc()
+		s.conn.server.metrics.refused.WithLabelValues(cause).Inc()
 		s.conn.server.log.Debug("socket refused",
 			slog.String("sid", s.conn.session.ID()), slog.String("namespace", s.namespace.name))
 	}
@@ -215,6 +224,8 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 	}
 	if was == connected {
 		s.leave(end)
+	} else {
+		s.conn.server.namespaces.release(s.namespace)
 	}
 	if flush {
 		s.conn.session.Flush()
@@ -224,9 +235,11 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 
 // leave takes a connected socket out of its namespace and tells the Handler.
 func (s *Socket) leave(end End) {
+	server := s.conn.server
 	s.namespace.index.Remove(&s.member)
 	s.namespace.sockets.Dec()
-	server := s.conn.server
+	server.namespaces.dismiss(s.namespace)
+	server.namespaces.release(s.namespace)
 	server.metrics.disconnected.WithLabelValues(end.Reason.String()).Inc()
 	end.At = time.Now()
 	s.postAlone(farewell{end})

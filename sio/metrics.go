@@ -7,7 +7,8 @@ import (
 
 // metrics counts what an operator wants to know of the sockets.
 type metrics struct {
-	sockets      *prometheus.GaugeVec   // by namespace
+	sockets      *prometheus.GaugeVec   // by namespace, or its pattern
+	dynamic      *prometheus.GaugeVec   // by pattern
 	refused      *prometheus.CounterVec // by cause
 	disconnected *prometheus.CounterVec // by reason
 	received     prometheus.Counter
@@ -26,9 +27,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	return &metrics{
 		sockets: auto.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "realtime_sockets", Help: "Sockets that are connected, by namespace.",
+			Name: "realtime_sockets", Help: "Sockets that are connected, by namespace; those of dynamic ones by pattern.",
 		}, []string{"namespace"}),
-		refused:      vec("sockets_refused_total", "CONNECT packets answered with CONNECT_ERROR, by cause: invalid namespace, handler.", "cause"),
+		dynamic: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "realtime_dynamic_namespaces", Help: "Namespaces that exist by a pattern and have a socket, by pattern.",
+		}, []string{"pattern"}),
+		refused: vec("sockets_refused_total",
+			"CONNECT packets answered with CONNECT_ERROR, by cause: invalid namespace, namespace limit, client namespace limit, handler.", "cause"),
 		disconnected: vec("sockets_disconnected_total", "Sockets ended, by reason.", "reason"),
 		received:     counter("events_received_total", "Events received from clients."),
 		emitted:      counter("events_emitted_total", "Events emitted to targets; one for many receivers counts once."),

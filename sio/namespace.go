@@ -20,20 +20,33 @@ type Namespace struct {
 	index   *adapter.Index[*Socket]
 	sockets prometheus.Gauge
 	goodbye *engineio.Frame // the DISCONNECT packet
+	tenancy tenancy         // the directory's
 }
 
-func newNamespace(s *Server, name string) *Namespace {
-	return &Namespace{
+// newNamespace makes an empty namespace; p is nil if it is not dynamic.
+func newNamespace(s *Server, name string, p *pattern) *Namespace {
+	n := &Namespace{
 		name:    name,
 		server:  s,
 		index:   adapter.NewIndex[*Socket](s.cfg.MaxRooms),
-		sockets: s.metrics.sockets.WithLabelValues(name),
 		goodbye: encode(&parser.Packet{Type: parser.Disconnect, Namespace: name}, engineio.Options{}),
+		tenancy: tenancy{pattern: p},
 	}
+	n.sockets = s.metrics.sockets.WithLabelValues(n.Pattern())
+	return n
 }
 
 // Name is the namespace's name, for example "/".
 func (n *Namespace) Name() string { return n.name }
+
+// Pattern is what Config.Namespaces calls the namespace: its name, or the
+// pattern by which it exists. There are few of them, whatever clients do.
+func (n *Namespace) Pattern() string {
+	if p := n.tenancy.pattern; p != nil {
+		return p.text
+	}
+	return n.name
+}
 
 // Socket returns the socket with an id.
 func (n *Namespace) Socket(id string) (*Socket, bool) {

@@ -21,7 +21,7 @@ type Server struct {
 	log        *slog.Logger
 	metrics    *metrics
 	engine     *engineio.Server
-	namespaces map[string]*Namespace
+	namespaces *directory
 
 	// Clients that have no namespace: yet, and any more.
 	connects, graces *timeout.List[*conn]
@@ -39,14 +39,14 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg), namespaces: map[string]*Namespace{}, idle: make(chan *Socket)}
-	for _, name := range cfg.Namespaces {
-		s.namespaces[name] = newNamespace(s, name)
+	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg), idle: make(chan *Socket)}
+	var err error
+	if s.namespaces, err = newDirectory(s); err != nil {
+		return nil, err
 	}
 	s.connects = timeout.New(cfg.ConnectTimeout, func(c *conn) { c.idle(s.connects) })
 	s.graces = timeout.New(cfg.DisconnectGrace, func(c *conn) { c.idle(s.graces) })
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	var err error
 	s.engine, err = engineio.New(cfg.Engine, opener{s}, log, reg)
 	return s, err
 }
@@ -61,11 +61,10 @@ func (o opener) Open(session *engineio.Session, h *Handshake) engineio.Receiver 
 // ServeHTTP serves the requests of all clients.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// Namespace returns a namespace of the configuration.
-func (s *Server) Namespace(name string) (*Namespace, bool) {
-	n, ok := s.namespaces[name]
-	return n, ok
-}
+// Namespace returns a namespace of the configuration. One that a pattern
+// allows may be without members; ask again for every use, because it lives as
+// long as its sockets.
+func (s *Server) Namespace(name string) (*Namespace, bool) { return s.namespaces.find(name) }
 
 // Drain refuses newcomers with HTTP status 503 and closes the connections of
 // all clients, spread evenly over the window, so that stock clients come back

@@ -209,7 +209,7 @@ func TestLists(t *testing.T) {
 func TestNamespaces(t *testing.T) {
 	const file = `
 backend: {target: "shop:50052", timeout: 7s}
-namespaces: {/: {anonymous: true, rooms: [lobby]}}
+namespaces: {/: {anonymous: true, rooms: [lobby]}, '^/team-\w+$': {}}
 `
 	cfg := sound(t, file, []string{
 		anAPIKey,
@@ -221,14 +221,16 @@ namespaces: {/: {anonymous: true, rooms: [lobby]}}
 		"/":       {Anonymous: true, Rooms: []string{"lobby"}},
 		"/chat":   {Backend: &own},
 		"/common": {},
+
+		`^/team-\w+$`: {},
 	}
 	if diff := cmp.Diff(want, cfg.Namespaces); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"/", "/chat", "/common"}, cfg.SocketIO.Namespaces); diff != "" {
+	if diff := cmp.Diff([]string{"/", "/chat", "/common", `^/team-\w+$`}, cfg.SocketIO.Namespaces); diff != "" {
 		t.Errorf("the server's namespaces (-want +got):\n%s", diff)
 	}
-	for name, target := range map[string]string{"/": theBackend, "/chat": "chat:1", "/common": theBackend} {
+	for name, target := range map[string]string{"/": theBackend, "/chat": "chat:1", "/common": theBackend, `^/team-\w+$`: theBackend} {
 		if got := cfg.backendOf(cfg.Namespaces[name]); got.Target != target {
 			t.Errorf("%s is answered by %s, want %s", name, got.Target, target)
 		}
@@ -328,6 +330,15 @@ func TestRefused(t *testing.T) {
 		"a backend of a namespace": {
 			file: "namespaces: {/a: {backend: {timeout: 1s}}}", environ: complete,
 			faults: []string{"namespaces./a.backend.target: is required"},
+		},
+		"a pattern without an end": {
+			file: "namespaces: {^/a: {}}", environ: complete, faults: []string{`socketio.namespaces: "^/a": a pattern begins with "^/"`},
+		},
+		"a pattern that is no regular expression": {
+			file: "namespaces: {'^/a(b$': {}}", environ: complete, faults: []string{`socketio.namespaces: "^/a(b$": error parsing regexp`},
+		},
+		"rooms of a pattern that asks": {
+			file: "namespaces: {'^/a$': {rooms: [a]}}", environ: complete, faults: []string{`namespaces.^/a$.rooms: only anonymous`},
 		},
 		"everything at once": {
 			file:    "log: {format: xml}\nsocketio: {ping_interval: 0s, transports: [carrier-pigeon], cors: {origins: ['*'], credentials: true}}",

@@ -35,6 +35,7 @@ const {
 const given = Object.entries({ pingInterval, pingTimeout, upgradeTimeout, connectTimeout }).filter(([, value]) => value)
 const io = new Server(http, {
   serveClient: false,
+  cleanupEmptyChildNamespaces: true, // as ours do
   ...Object.fromEntries(given.map(([name, value]) => [name, milliseconds(value)])),
 })
 
@@ -82,7 +83,7 @@ const spoken = (arg) => (arg.kind === 'value' ? valueIn(arg.value) : valueOf(arg
 const emit = (target, { name, args }) => target.emit(name, ...args.map(spoken))
 
 for (const name of Object.keys(config.namespaces ?? { '/': {} })) {
-  const namespace = io.of(name)
+  const namespace = io.of(name.startsWith('^') ? new RegExp(name) : name)
   namespace.use(async (socket, next) => {
     try {
       socket.data.accept = await authenticate(socket)
