@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	patterns "github.com/seed52a35d2d/realtime-server/sio/internal/pattern"
 )
 
 // maxNamespaceName is the longest name of a dynamic namespace, in bytes: the
@@ -54,11 +56,11 @@ type tenancy struct {
 func newDirectory(s *Server) (*directory, error) {
 	d := &directory{server: s, fixed: map[string]*Namespace{}, max: s.cfg.MaxDynamicNamespaces, dynamic: map[string]*Namespace{}}
 	for _, name := range s.cfg.Namespaces {
-		if !isPattern(name) {
+		if !patterns.Is(name) {
 			d.fixed[name] = newNamespace(s, name, nil)
 			continue
 		}
-		whole, err := compilePattern(name)
+		whole, err := patterns.Compile(name)
 		if err != nil {
 			return nil, err
 		}
@@ -67,30 +69,15 @@ func newDirectory(s *Server) (*directory, error) {
 	return d, nil
 }
 
-// isPattern tells a pattern from a name, which begins with "/".
-func isPattern(name string) bool { return strings.HasPrefix(name, "^") }
-
-// compilePattern reads a pattern. It matches whole names only, whatever stands
-// between its ends, and takes a time that grows with the name alone (RE2).
-func compilePattern(text string) (*regexp.Regexp, error) {
-	inner, begins := strings.CutPrefix(text, "^")
-	inner, ends := strings.CutSuffix(inner, "$")
-	if !begins || !ends || !strings.HasPrefix(inner, "/") && !strings.HasPrefix(inner, "(?i)/") {
-		return nil, errors.New(`a pattern begins with "^/" or "^(?i)/" and ends with "$"`)
-	}
-	if _, err := regexp.Compile(inner); err != nil {
-		return nil, err // a stray parenthesis would end the group below
-	}
-	return regexp.Compile(`^(?:` + inner + `)$`)
-}
-
 // checkNamespace says why a server can have no such namespace or pattern.
 func checkNamespace(name string) error {
-	if isPattern(name) {
-		_, err := compilePattern(name)
+	switch {
+	case strings.HasPrefix(name, "^/"), strings.HasPrefix(name, "^(?i)/"):
+		_, err := patterns.Compile(name)
 		return err
-	}
-	if !strings.HasPrefix(name, "/") || strings.ContainsAny(name, ",?\x00") {
+	case patterns.Is(name):
+		return errors.New(`a pattern begins with "^/" or "^(?i)/"`)
+	case !strings.HasPrefix(name, "/"), strings.ContainsAny(name, ",?\x00"):
 		return errors.New(`a name begins with "/" and holds no comma, question mark or NUL`)
 	}
 	return nil

@@ -332,7 +332,7 @@ func TestRefused(t *testing.T) {
 			faults: []string{"namespaces./a.backend.target: is required"},
 		},
 		"a pattern without an end": {
-			file: "namespaces: {^/a: {}}", environ: complete, faults: []string{`socketio.namespaces: "^/a": a pattern begins with "^/"`},
+			file: "namespaces: {^/a: {}}", environ: complete, faults: []string{`socketio.namespaces: "^/a": a pattern begins with "^" and ends`},
 		},
 		"a pattern that is no regular expression": {
 			file: "namespaces: {'^/a(b$': {}}", environ: complete, faults: []string{`socketio.namespaces: "^/a(b$": error parsing regexp`},
