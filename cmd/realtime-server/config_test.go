@@ -311,7 +311,19 @@ func TestRefused(t *testing.T) {
 		},
 		"an origin without a scheme": {
 			environ: complete, args: []string{"--set", "socketio.cors.origins=example.com"},
-			faults: []string{`socketio.cors: "example.com" is no origin`},
+			faults: []string{`socketio.cors.origins: "example.com" is no origin`},
+		},
+		"headers that would become two": {
+			file:    `socketio: {headers: {x-a: "a\r\nSet-Cookie: b"}, initial_headers: {"x\n": b, Upgrade: h2c}}`,
+			environ: complete,
+			faults: []string{
+				`socketio.headers: the value of "x-a"`, `socketio.initial_headers: "x\n" is no name`,
+				`socketio.initial_headers: "Upgrade" is the server's own`,
+			},
+		},
+		"a cookie that browsers do not take": {
+			environ: complete, args: []string{"--set", "socketio.cookie.name=io", "--set", "socketio.cookie.same_site=none"},
+			faults: []string{"socketio.cookie: same_site none needs secure"},
 		},
 		"dev on other than loopback": {
 			args: []string{"--dev", "--http", ":3000", "--grpc", "0.0.0.0:1", "--admin", "192.0.2.1:1"},

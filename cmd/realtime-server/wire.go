@@ -167,15 +167,31 @@ func buildHTTP(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// browserHandler serves Socket.IO at its paths and, under dev, the demo page.
+// browserHandler serves Socket.IO at its paths, with and without a slash at the
+// end, and, under dev, the demo page.
 func browserHandler(cfg *Config, sockets http.Handler, grpcAddress string) http.Handler {
 	mux := http.NewServeMux()
 	for _, path := range cfg.HTTP.Paths {
 		mux.Handle(path, sockets)
 		mux.Handle(path+"/", sockets)
 	}
+	elsewhere := http.NotFoundHandler()
 	if cfg.Dev {
-		mux.Handle("/", demoHandler(cfg, grpcAddress))
+		elsewhere = demoHandler(cfg, grpcAddress)
 	}
+	mux.Handle("/", endUpgrades(elsewhere))
 	return mux
+}
+
+// endUpgrades lets a request for another protocol at a path that has none end
+// with its connection: whoever asks for one has no use for it.
+func endUpgrades(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			w.Header().Set("Connection", "close")
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -40,6 +38,12 @@ type Config struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// CORS says which foreign origins browsers may connect from.
 	CORS CORS `yaml:"cors"`
+	// Cookie carries a session's id to load balancers.
+	Cookie Cookie `yaml:"cookie"`
+	// Headers are in every answer, the WebSocket handshake included.
+	Headers map[string]string `yaml:"headers"`
+	// InitialHeaders are in the first answer of a session.
+	InitialHeaders map[string]string `yaml:"initial_headers"`
 }
 
 // DefaultConfig is Socket.IO's.
@@ -54,6 +58,8 @@ func DefaultConfig() Config {
 		MaxQueue:       4 << 20,
 		CloseTimeout:   5 * time.Second,
 		EventLoop:      true,
+		CORS:           defaultCORS(),
+		Cookie:         Cookie{Path: "/", HTTPOnly: true, SameSite: "lax"},
 	}
 }
 
@@ -87,13 +93,9 @@ func (c *Config) Validate() error {
 	if c.MaxQueue < 1 {
 		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))
 	}
-	for _, origin := range c.CORS.Origins {
-		if origin != "*" && origin != "null" && !strings.Contains(origin, "://") {
-			faults = append(faults, fmt.Errorf("cors: %q is no origin such as https://app.example.com", origin))
-		}
-	}
-	if slices.Contains(c.CORS.Origins, "*") && c.CORS.Credentials {
-		faults = append(faults, errors.New("cors: credentials are not possible with the origin *"))
-	}
+	faults = append(faults, c.CORS.faults()...)
+	faults = append(faults, c.Cookie.validate())
+	faults = append(faults, headerFaults("headers", c.Headers)...)
+	faults = append(faults, headerFaults("initial_headers", c.InitialHeaders)...)
 	return errors.Join(faults...)
 }

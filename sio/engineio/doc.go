@@ -17,7 +17,9 @@
 //	outbox.go       the queue of frames; flush.go writes it to a WebSocket
 //	heartbeat.go    ping, pong and their deadlines
 //	server.go       the HTTP door; open.go begins sessions, errors.go refuses
-//	handshake.go    what is known of a client; cors.go who may come at all
+//	handshake.go    what is known of a client
+//	cors.go         who may come at all; origins.go from where
+//	headers.go      what stands in every answer; cookie.go in the first one
 //	polling.go      long-polling; packet.go reads its bodies
 //	websocket.go    the WebSocket transport; upgrade.go the way to it
 //	wsframe.go      the WebSocket protocol as a pure function over bytes

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -15,6 +16,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		s.refuseDraining(w)
 		return
 	}
+	maps.Copy(w.Header(), s.initial)
 	session := &Session{id: NewID(), server: s}
 	var early []byte
 	if transport == WebSocket {
@@ -31,6 +33,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		return
 	}
 	if transport == Polling {
+		s.cfg.Cookie.set(w, session.id)
 		session.servePoll(w, r)
 		return
 	}

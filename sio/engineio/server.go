@@ -19,13 +19,15 @@ import (
 // clients use.
 type Server struct {
 	// Immutable.
-	cfg           Config
-	handler       Handler
-	log           *slog.Logger
-	metrics       *metrics
-	front         http.Handler // route, behind CORS
-	originAllowed func(*http.Request) bool
-	poller        link.Poller // of the WebSockets
+	cfg     Config
+	handler Handler
+	log     *slog.Logger
+	metrics *metrics
+	front   http.Handler // route, withHeaders
+	policy  *policy
+	headers http.Header // of every answer
+	initial http.Header // of a session's first answer
+	poller  link.Poller // of the WebSockets
 
 	// Sessions by what they wait for; see Session.beat.
 	pings, pongs, closings *timeout.List[*Session]
@@ -44,6 +46,10 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	policy, err := cfg.CORS.policy()
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		cfg:      cfg,
 		handler:  handler,
@@ -55,8 +61,11 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 		upgrades: timeout.New(cfg.UpgradeTimeout, abandon),
 		sessions: map[string]*Session{},
 		poller:   newPoller(cfg),
+		policy:   policy,
+		headers:  headersOf(cfg.Headers),
+		initial:  headersOf(cfg.InitialHeaders),
 	}
-	s.front, s.originAllowed = cfg.CORS.wrap(http.HandlerFunc(s.route))
+	s.front = s.withHeaders(http.HandlerFunc(s.route))
 	return s, nil
 }
 
@@ -92,7 +101,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, codeBadMethod)
 	case isUpgrade(r) != (transport == WebSocket):
 		s.refuse(w, r, codeBadRequest)
-	case !s.originAllowed(r):
+	case !s.policy.allows(r):
 		s.refuse(w, r, codeForbidden)
 	case query.Get("EIO") != "4":
 		s.refuse(w, r, codeUnsupportedVersion)
@@ -109,7 +118,7 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, trans
 		s.refuse(w, r, codeUnknownSession)
 	case isUpgrade(r) != (transport == WebSocket):
 		s.refuse(w, r, codeBadRequest)
-	case transport == WebSocket && !s.originAllowed(r):
+	case transport == WebSocket && !s.policy.allows(r):
 		s.refuse(w, r, codeForbidden)
 	case transport == WebSocket:
 		session.upgrade(w, r)

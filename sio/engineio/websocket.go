@@ -39,7 +39,7 @@ func isUpgrade(r *http.Request) bool {
 // the connection over from net/http. early is what the client has sent
 // already.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, early []byte, err error) {
-	upgrader := ws.HTTPUpgrader{Header: w.Header()}
+	upgrader := ws.HTTPUpgrader{Header: w.Header(), Protocol: firstProtocol}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil { // the upgrader has answered on it
@@ -57,6 +57,11 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 	c.decoder.max = s.cfg.MaxPayload
 	return c, append([]byte(nil), early...), nil
 }
+
+// firstProtocol takes the first subprotocol that a client offers, as the stock
+// server does. Browsers give up where one was offered and none chosen; to us
+// they mean nothing.
+func firstProtocol(string) bool { return true }
 
 // start begins to read, with what the client has sent already. The caller has
 // counted the connection with Server.wg. Nothing of the HTTP request that it

@@ -22,6 +22,7 @@ const { values: flags } = parseArgs({
 const config = flags.config ? JSON.parse(readFileSync(flags.config)) : {}
 const backend = flags.backend && dial(RealtimeBackend, flags.backend)
 const milliseconds = (text) => text && parseFloat(text) * (text.endsWith('ms') ? 1 : 1_000)
+const seconds = (text) => text && milliseconds(text) / 1_000
 const timeout = milliseconds(config.backend?.timeout ?? '5s')
 
 const log = (msg, fields) => process.stderr.write(`${JSON.stringify({ msg, ...fields })}\n`)
@@ -31,13 +32,35 @@ const log = (msg, fields) => process.stderr.write(`${JSON.stringify({ msg, ...fi
 const http = createServer()
 const {
   ping_interval: pingInterval, ping_timeout: pingTimeout, upgrade_timeout: upgradeTimeout, connect_timeout: connectTimeout,
+  cors, cookie, headers, initial_headers: initialHeaders, transports, allow_upgrades: allowUpgrades,
 } = config.socketio ?? {}
 const given = Object.entries({ pingInterval, pingTimeout, upgradeTimeout, connectTimeout }).filter(([, value]) => value)
 const io = new Server(http, {
   serveClient: false,
   cleanupEmptyChildNamespaces: true, // as ours do
   ...Object.fromEntries(given.map(([name, value]) => [name, milliseconds(value)])),
+  ...(transports && { transports }),
+  ...(allowUpgrades !== undefined && { allowUpgrades }),
+  ...(cors && { cors: corsOptions(cors) }),
+  ...(cookie && { cookie: cookieOptions(cookie) }),
 })
+if (headers) io.engine.on('headers', (answer) => Object.assign(answer, headers))
+if (initialHeaders) io.engine.on('initial_headers', (answer) => Object.assign(answer, initialHeaders))
+
+// What stands in our configuration, in the words of npm's `cors` and `cookie`.
+function corsOptions({
+  origins, methods, allowed_headers: allowedHeaders, exposed_headers: exposedHeaders, credentials, max_age: maxAge,
+  options_success_status: optionsSuccessStatus,
+}) {
+  const origin = origins.includes('*') ? '*' : origins.map((text) => (text.startsWith('^') ? new RegExp(text) : text))
+  const options = { origin, methods, allowedHeaders, exposedHeaders, credentials, maxAge: seconds(maxAge), optionsSuccessStatus }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function cookieOptions({ http_only: httpOnly, same_site: sameSite, max_age: maxAge, ...rest }) {
+  const options = { ...rest, httpOnly, sameSite, maxAge: seconds(maxAge) }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
 
 // Stock Socket.IO has one name space for everything.
 const roomsOf = (rooms) => rooms.map((room) => `room ${room}`)
