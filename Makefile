@@ -10,7 +10,7 @@ TOOLS := $(CURDIR)/.tools
 BIN   := $(CURDIR)/bin
 export GOTOOLCHAIN := local
 
-DEMO   := cmd/realtime-server/demo
+CLIENT := cmd/realtime-server/client
 SERVER := $(BIN)/realtime-server
 
 # Every tool has a folder with its version in the name, so that another version
@@ -34,16 +34,17 @@ run: build ## Start the server for development: page on :3000, API on :50051, op
 	@exec $(SERVER) --dev $(ARGS)
 
 .PHONY: build
-build: $(DEMO)/socket.io.min.js ## Build bin/realtime-server.
+build: $(CLIENT)/dist/version ## Build bin/realtime-server.
 	@go build -trimpath -o $(SERVER) ./cmd/realtime-server
 
-# The stock client of the demo page. Without it the page says so, and all else
-# works: a machine without npm still gets its server.
-$(DEMO)/socket.io.min.js: $(DEMO)/package-lock.json
-	@echo "make: fetching the Socket.IO client for the demo page" >&2
-	@if cd $(DEMO) && npm ci --loglevel=error --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000; then \
-	  cp node_modules/socket.io-client/dist/socket.io.min.js socket.io.min.js; \
-	else echo "make: no Socket.IO client for the demo page: npm failed" >&2; fi
+# The stock client, for the demo page and http.serve_client. Without it the page
+# and the server say so, and all else works: a machine without npm still gets
+# its server.
+$(CLIENT)/dist/version: $(CLIENT)/package-lock.json $(CLIENT)/bundle.mjs
+	@echo "make: fetching the Socket.IO client" >&2
+	@if cd $(CLIENT) && npm ci --loglevel=error --no-audit --no-fund --fetch-retries=1 --fetch-retry-mintimeout=1000; then \
+	  node bundle.mjs; \
+	else echo "make: no Socket.IO client in this build: npm failed" >&2; fi
 
 .PHONY: example-chat-go example-chat-node
 example-chat-go: build examples/chat/node_modules/.installed ## Run the chat with its backend in Go.
@@ -157,5 +158,5 @@ $(GRPCURL):
 
 .PHONY: clean
 clean: ## Remove what was built and installed here.
-	@rm -rf bin .tools $(DEMO)/socket.io.min.js
+	@rm -rf bin .tools $(CLIENT)/dist/*
 	@find . -name node_modules -type d -prune -exec rm -rf {} +

@@ -61,8 +61,8 @@ func (o opener) Open(session *engineio.Session, h *Handshake) engineio.Receiver 
 // ServeHTTP serves the requests of all clients.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
-// Beside gives a handler of a path beside the server's the headers and the CORS
-// of the server.
+// Beside gives a handler of a path beside the server's, such as files that the
+// same pages load, the headers, the CORS and the patience of the server.
 func (s *Server) Beside(next http.Handler) http.Handler { return s.engine.Beside(next) }
 
 // Namespace returns a namespace of the configuration. One that a pattern

@@ -42,7 +42,10 @@ type Config struct {
 type HTTP struct {
 	Listen string   `yaml:"listen"`
 	Paths  []string `yaml:"paths"`
-	TLS    TLS      `yaml:"tls"`
+	// ServeClient serves the stock client below the paths, for pages that do
+	// not bundle their own.
+	ServeClient bool `yaml:"serve_client"`
+	TLS         TLS  `yaml:"tls"`
 }
 
 // TLS names the PEM files of a listener. Without them it speaks plain text.
@@ -196,6 +199,11 @@ func (c *Config) Validate() error {
 	}
 	if c.Shutdown.Window < 0 || c.Shutdown.Timeout <= c.Shutdown.Window {
 		faults = append(faults, errors.New("shutdown: timeout must be longer than window, and window not negative"))
+	}
+	if c.HTTP.ServeClient {
+		if _, err := loadClient(); err != nil {
+			faults = append(faults, fmt.Errorf("http.serve_client: %w", err))
+		}
 	}
 	return errors.Join(faults...)
 }

@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// demoFiles is the demo page. socket.io.min.js, the stock client, is copied
-// from its npm package before the build; without it the page says so.
+// demoFiles is the demo page. It loads the stock client; in a build without
+// that the page says so.
 //
 //go:embed demo/*.html demo/*.css demo/*.js demo/*.svg
 var demoFiles embed.FS
@@ -21,6 +21,9 @@ func demoHandler(cfg *Config, grpcAddress string) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(pages))
+	if stock, err := loadClient(); err == nil {
+		mux.Handle("/socket.io.min.js", stock.files["socket.io.min.js"])
+	}
 	mux.HandleFunc("GET /demo.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{ // who asked has gone if this fails

@@ -64,7 +64,13 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	if p.grpc, err = buildGRPC(cfg, p, log, reg); err != nil {
 		return nil, err
 	}
-	p.browsers = buildHTTP(browserHandler(cfg, p.sockets, grpcAddress), log)
+	browsers := browserHandler(cfg, p.sockets, grpcAddress)
+	if cfg.HTTP.ServeClient {
+		if err := p.serveClient(browsers, cfg.HTTP.Paths, log); err != nil {
+			return nil, err
+		}
+	}
+	p.browsers = buildHTTP(browsers, log)
 	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready), log)
 	return p, nil
 }
@@ -169,7 +175,7 @@ func buildHTTP(handler http.Handler, log *slog.Logger) *http.Server {
 
 // browserHandler serves Socket.IO at its paths, with and without a slash at the
 // end, and, under dev, the demo page.
-func browserHandler(cfg *Config, sockets http.Handler, grpcAddress string) http.Handler {
+func browserHandler(cfg *Config, sockets http.Handler, grpcAddress string) *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, path := range cfg.HTTP.Paths {
 		mux.Handle(path, sockets)
@@ -181,6 +187,21 @@ func browserHandler(cfg *Config, sockets http.Handler, grpcAddress string) http.
 	}
 	mux.Handle("/", endUpgrades(elsewhere))
 	return mux
+}
+
+// serveClient adds the stock client below the paths of Socket.IO.
+func (p *parts) serveClient(mux *http.ServeMux, paths []string, log *slog.Logger) error {
+	stock, err := loadClient()
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		for name, file := range stock.files {
+			mux.Handle(path+"/"+name, p.sockets.Beside(file))
+		}
+	}
+	log.Info("serving the Socket.IO client", slog.String("version", stock.version), slog.Any("paths", paths))
+	return nil
 }
 
 // endUpgrades lets a request for another protocol at a path that has none end

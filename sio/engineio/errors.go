@@ -47,10 +47,15 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code errorCode) 
 	s.respond(w, status, "application/json", body)
 }
 
-// respond writes a whole response, in the time that two heartbeats may take:
-// the rest of a request's body may have to be read before it.
-func (s *Server) respond(w http.ResponseWriter, status int, contentType string, body []byte) {
+// limitAnswer gives an answer the time that two heartbeats may take: the rest
+// of a request's body may have to be read before it.
+func (s *Server) limitAnswer(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * s.patience())) // fails with the connection
+}
+
+// respond writes a whole response.
+func (s *Server) respond(w http.ResponseWriter, status int, contentType string, body []byte) {
+	s.limitAnswer(w)
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

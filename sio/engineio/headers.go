@@ -59,5 +59,12 @@ func (s *Server) withHeaders(next http.Handler) http.Handler {
 }
 
 // Beside gives a handler of a path beside the server's, such as files that the
-// same pages load, the headers and the CORS of the server.
-func (s *Server) Beside(next http.Handler) http.Handler { return s.withHeaders(next) }
+// same pages load, the headers, the CORS and the patience of the server.
+func (s *Server) Beside(next http.Handler) http.Handler {
+	next = s.withHeaders(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.limitBody(w, r)
+		s.limitAnswer(w)
+		next.ServeHTTP(w, r)
+	})
+}

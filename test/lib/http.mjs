@@ -4,14 +4,14 @@ import http from 'node:http'
 import { within } from './wait.mjs'
 
 // ask sends one request on a connection of its own and returns the answer: its
-// status, headers and body; 101 if the protocol was switched; 'closed' if the
+// status, headers and body, not decoded; 101 if the protocol was switched; 'closed' if the
 // server closed without one.
 export function ask(server, path, { method = 'GET', headers = {}, body } = {}) {
   const answer = new Promise((resolve, reject) => {
     const request = http.request(`${server.url}${path}`, { method, headers: { connection: 'close', ...headers } })
     request.on('response', async (response) => {
-      const text = Buffer.concat(await response.toArray()).toString()
-      resolve({ status: response.statusCode, headers: response.headers, text })
+      const bytes = Buffer.concat(await response.toArray())
+      resolve({ status: response.statusCode, headers: response.headers, bytes, text: String(bytes) })
     })
     request.on('upgrade', ({ statusCode: status, headers: given }, socket) => {
       socket.destroy()

@@ -36,7 +36,7 @@ const {
 } = config.socketio ?? {}
 const given = Object.entries({ pingInterval, pingTimeout, upgradeTimeout, connectTimeout }).filter(([, value]) => value)
 const io = new Server(http, {
-  serveClient: false,
+  serveClient: config.http?.serve_client ?? false,
   cleanupEmptyChildNamespaces: true, // as ours do
   ...Object.fromEntries(given.map(([name, value]) => [name, milliseconds(value)])),
   ...(transports && { transports }),
