@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -113,12 +112,12 @@ func (g *Gateway) welcome(identity authn.Identity) (*sio.Welcome, error) {
 func (g *Gateway) handshake(s *sio.Socket) authn.Handshake {
 	h := s.Handshake()
 	claims := authn.Claims{Auth: s.Auth(), Query: map[string]string{}, Headers: map[string]string{}}
-	for key, values := range h.Query {
+	for key, values := range h.Query() {
 		claims.Query[key] = values[len(values)-1]
 	}
 	for _, name := range g.cfg.Headers {
-		if values := h.Header.Values(name); len(values) > 0 {
-			claims.Headers[name] = strings.Join(values, ", ")
+		if value := h.Header(name); value != "" {
+			claims.Headers[name] = value
 		}
 	}
 	return authn.Handshake{

@@ -56,6 +56,7 @@ func newWorld(t *testing.T, policy service.Policy) *world {
 	socketsConfig := sio.DefaultConfig()
 	socketsConfig.MaxRooms = maxRooms
 	socketsConfig.Namespaces = []string{"/", teams}
+	socketsConfig.Engine.KeepHeaders = cfg.Headers
 	socketsConfig.MaxNamespaces, socketsConfig.MaxDynamicNamespaces = 1, 1
 	sockets, err := sio.New(socketsConfig, gateway, log, w.metrics)
 	if err != nil {

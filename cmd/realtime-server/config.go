@@ -130,6 +130,7 @@ func (c *Config) complete() {
 		c.HTTP.Paths[i] = strings.TrimSuffix(path, "/")
 	}
 	c.SocketIO.Namespaces = slices.Sorted(maps.Keys(c.Namespaces))
+	c.SocketIO.Engine.KeepHeaders = c.API.Headers
 	for name, n := range c.Namespaces {
 		if n.Backend != nil {
 			n.Backend = inherit(*n.Backend, c.Backend)

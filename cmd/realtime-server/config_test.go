@@ -86,6 +86,7 @@ func TestDevNeedsNothing(t *testing.T) {
 	cfg := sound(t, "", nil, "--dev")
 	want := defaultConfig()
 	want.Dev = true
+	want.SocketIO.Engine.KeepHeaders = want.API.Headers
 	want.Namespaces = map[string]Namespace{"/": {Anonymous: true, Rooms: []string{"news"}}}
 	want.SocketIO.Engine.CORS.Origins = loopbackOrigins
 	want.SocketIO.Engine.CloseTimeout = time.Second

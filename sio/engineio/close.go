@@ -92,18 +92,31 @@ func (s *Session) end(answer *Frame) {
 	s.dropQueue()
 	s.wakePoll()
 	s.server.closings.Cancel(&s.beat)
-	conn, probe, idle := s.ws, s.probe, !s.out.writing
+	conn, probe := s.ws, s.probe
 	s.probe = nil
+	answer, leave := s.leaveAnswer(answer)
 	s.mu.Unlock()
 	s.server.forget(s)
 	if probe != nil {
 		probe.close(nil)
 	}
-	if conn == nil {
-		return
+	if conn != nil && !leave {
+		conn.close(answer)
 	}
-	if !idle { // a frame that is half written cannot be followed by another
-		answer = nil
+}
+
+// leaveAnswer decides what becomes of the answer of end; the lock is held. A frame
+// that is half written cannot be followed by another: whoever writes in place
+// is left with the answer, and with closing the WebSocket. A slow client does
+// without.
+func (s *Session) leaveAnswer(answer *Frame) (_ *Frame, leave bool) {
+	switch {
+	case answer == nil || !s.out.writing:
+		return answer, s.out.last != nil
+	case s.out.slow:
+		return nil, false
+	default:
+		s.out.last = answer
+		return nil, true
 	}
-	conn.close(answer)
 }

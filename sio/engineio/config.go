@@ -33,6 +33,8 @@ type Config struct {
 	// is Linux and the connection plain TCP. Otherwise each WebSocket has a
 	// goroutine of its own.
 	EventLoop bool `yaml:"event_loop"`
+	// KeepHeaders are the request headers that a Handshake keeps.
+	KeepHeaders []string `yaml:"-"`
 	// TrustedProxies are the peers whose X-Forwarded-For and
 	// X-Forwarded-Proto headers are believed.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`

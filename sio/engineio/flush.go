@@ -11,6 +11,7 @@ type batch struct {
 	data   []byte // what to write: one frame's bytes, or a copy of several
 	buffer []byte // room for the copy
 	size   int    // of the frames, as the queue counts them
+	last   *Frame // see outbox.last; comes when there are no frames
 }
 
 var batches = sync.Pool{New: func() any { return &batch{} }}
@@ -18,7 +19,7 @@ var batches = sync.Pool{New: func() any { return &batch{} }}
 // release forgets the frames and keeps the room.
 func (b *batch) release() {
 	clear(b.frames)
-	b.frames, b.data, b.size = b.frames[:0], nil, 0
+	b.frames, b.data, b.size, b.last = b.frames[:0], nil, 0, nil
 }
 
 // rounds is how many batches a caller of flush writes at most, so that other
@@ -31,7 +32,7 @@ func (s *Session) flush() {
 	b := batches.Get().(*batch) //nolint:errcheck // the pool holds nothing else
 	for range rounds {
 		if !s.take(b) {
-			batches.Put(b)
+			s.finish(b)
 			return
 		}
 		n, err := s.ws.conn.TryWrite(b.data)
@@ -44,12 +45,25 @@ func (s *Session) flush() {
 	s.flushLater(b)
 }
 
+// finish ends a flush, and the WebSocket if end has left that to it.
+func (s *Session) finish(b *batch) {
+	if b.last != nil {
+		s.ws.close(b.last)
+	}
+	b.release()
+	batches.Put(b)
+}
+
 // flushSlowly leaves the rest of a batch, and then what is queued, to the
 // background: the client has not taken all.
 func (s *Session) flushSlowly(b *batch, rest []byte) {
 	s.mu.Lock()
 	s.out.slow = true
+	over := s.out.last != nil
 	s.mu.Unlock()
+	if over { // and the client does not even take this
+		s.ws.close(nil)
+	}
 	s.ws.conn.Write(rest, func(err error) {
 		s.settle(b, err)
 		batches.Put(b)
@@ -81,6 +95,7 @@ func (s *Session) take(b *batch) bool {
 	switch len(b.frames) {
 	case 0:
 		s.out.writing, s.out.slow = false, false
+		b.last, s.out.last = s.out.last, nil
 		return false
 	case 1:
 		b.data = s.ws.bytes(b.frames[0])

@@ -10,12 +10,11 @@ import (
 	"time"
 )
 
-// Handshake is what is known of the request that a session began with.
+// Handshake is what is known of the request that a session began with. It
+// lives as long as the session, so it holds no more than somebody will ask for.
 type Handshake struct {
-	// Header, Query and URL are as the client sent them: it may forge them.
-	Header http.Header
-	Query  url.Values
-	URL    string
+	// URL is as the client sent it: it may forge it.
+	URL string
 
 	// RemoteAddress is the IP address of the client.
 	RemoteAddress string
@@ -25,17 +24,48 @@ type Handshake struct {
 	CrossOrigin bool
 	// Time is when the request arrived.
 	Time time.Time
+
+	headers []string // those of Config.KeepHeaders: name, value, name, value …
+}
+
+// Header is the value of a header that Config.KeepHeaders names, whatever its
+// case; several values are joined by commas. It is "" if the client has not sent
+// it. Clients may forge it.
+func (h *Handshake) Header(name string) string {
+	for i := 0; i < len(h.headers); i += 2 {
+		if strings.EqualFold(h.headers[i], name) {
+			return h.headers[i+1]
+		}
+	}
+	return ""
+}
+
+// Query is the query of the URL, as far as it can be parsed.
+func (h *Handshake) Query() url.Values {
+	_, query, _ := strings.Cut(h.URL, "?")
+	values, _ := url.ParseQuery(query) // like net/http
+	return values
+}
+
+// keep copies the headers that will be asked for.
+func keep(header http.Header, names []string) []string {
+	var kept []string
+	for _, name := range names {
+		if values := header.Values(name); len(values) > 0 {
+			kept = append(kept, name, strings.Join(values, ", "))
+		}
+	}
+	return kept
 }
 
 func (s *Server) newHandshake(r *http.Request) *Handshake {
 	h := &Handshake{
-		Header:        r.Header,
-		Query:         r.URL.Query(),
 		URL:           r.URL.RequestURI(),
 		RemoteAddress: r.RemoteAddr,
 		Secure:        r.TLS != nil,
 		CrossOrigin:   crossOrigin(r),
 		Time:          time.Now(),
+		headers:       keep(r.Header, s.cfg.KeepHeaders),
 	}
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		h.RemoteAddress = host

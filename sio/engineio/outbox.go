@@ -11,6 +11,9 @@ type outbox struct {
 	// writing says that somebody has the right, and the duty, to write what
 	// is queued to the WebSocket.
 	writing bool
+	// last is written by who is writing, before it closes the WebSocket; nil
+	// unless the session has ended meanwhile.
+	last *Frame
 	// slow says that the kernel takes no more at the moment.
 	slow bool
 	// full says that a frame found no place: the session is to be closed.

@@ -14,7 +14,7 @@ import (
 type Entry[T any] struct {
 	prev, next *Entry[T]
 	owner      T
-	due        time.Time
+	due        time.Duration // since List.start
 	set        bool
 }
 
@@ -22,6 +22,7 @@ type Entry[T any] struct {
 type List[T any] struct {
 	after  time.Duration
 	expire func(T)
+	start  time.Time
 
 	mu      sync.Mutex
 	root    Entry[T] // head and tail of a ring, oldest first
@@ -33,7 +34,7 @@ type List[T any] struct {
 // New makes a list that calls expire for each entry that was not cancelled
 // within the time. The calls come one after another; expire may use the list.
 func New[T any](after time.Duration, expire func(T)) *List[T] {
-	l := &List[T]{after: after, expire: expire}
+	l := &List[T]{after: after, expire: expire, start: time.Now()}
 	l.root.prev, l.root.next = &l.root, &l.root
 	return l
 }
@@ -48,7 +49,7 @@ func (l *List[T]) Set(e *Entry[T], owner T) {
 	if e.set {
 		l.unlink(e)
 	}
-	e.owner, e.due, e.set = owner, time.Now().Add(l.after), true
+	e.owner, e.due, e.set = owner, time.Since(l.start)+l.after, true
 	last := l.root.prev
 	e.prev, e.next = last, &l.root
 	last.next, l.root.prev = e, e
@@ -78,7 +79,7 @@ func (l *List[T]) Pending(e *Entry[T]) bool {
 func (l *List[T]) Overdue(e *Entry[T]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return e.set && time.Now().After(e.due)
+	return e.set && time.Since(l.start) > e.due
 }
 
 // Stop ends the list: nothing expires after it has returned. It must not be
@@ -131,7 +132,7 @@ func (l *List[T]) pop() (owner T, ok bool) {
 		l.timer = nil
 		return owner, false
 	}
-	if wait := time.Until(head.due); wait > 0 {
+	if wait := head.due - time.Since(l.start); wait > 0 {
 		l.timer = nil
 		l.arm(wait)
 		return owner, false
