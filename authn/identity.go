@@ -31,6 +31,7 @@ type Event struct {
 	Name     string
 	Args     []Arg
 	Volatile bool
+	Plain    bool // not to be compressed
 	// Expires is when the event is no longer worth delivering; zero means
 	// never.
 	Expires time.Time

@@ -25,7 +25,7 @@ func (c *checker) replyEvent(field string, e *realtimev1.Event) *sio.Event {
 }
 
 func (c *checker) readEvent(field string, e *realtimev1.Event) *sio.Event {
-	event := &sio.Event{Name: e.GetName(), Args: c.args(field+".args", e.GetArgs()), Volatile: e.GetVolatile()}
+	event := &sio.Event{Name: e.GetName(), Args: c.args(field+".args", e.GetArgs()), Volatile: e.GetVolatile(), Plain: wire.Plain(e)}
 	var err error
 	if event.Expires, err = wire.Expiry(e.GetExpiresAfter()); err != nil {
 		c.fault(field+".expires_after", "%v", err)
@@ -35,7 +35,7 @@ func (c *checker) readEvent(field string, e *realtimev1.Event) *sio.Event {
 
 // firstEvent checks an event of an authenticator.
 func (c *checker) firstEvent(field string, e authn.Event) *sio.Event {
-	event := &sio.Event{Name: e.Name, Volatile: e.Volatile, Expires: e.Expires}
+	event := &sio.Event{Name: e.Name, Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}
 	for _, arg := range e.Args {
 		event.Args = append(event.Args, sio.Arg(arg))
 	}

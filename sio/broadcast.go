@@ -45,7 +45,7 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	if e.Tracked && len(sockets) > 0 {
 		d.tally = engineio.NewTally(len(sockets))
 	}
-	frame := encode(p, engineio.Options{Volatile: e.Volatile, Expires: e.Expires, Tally: d.tally})
+	frame := encode(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires, Tally: d.tally})
 	n.server.metrics.emitted.Inc()
 	n.server.metrics.deliveries.Add(float64(len(sockets)))
 	deliver(sockets, frame)

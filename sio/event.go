@@ -20,6 +20,8 @@ type Event struct {
 	Args []Arg
 	// Volatile events are dropped for clients that cannot take them at once.
 	Volatile bool
+	// Plain events are not compressed.
+	Plain bool
 	// Expires is when a copy that still waits is no longer worth sending;
 	// zero means never.
 	Expires time.Time

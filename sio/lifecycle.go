@@ -82,7 +82,7 @@ func (s *Socket) firstFrames(w *Welcome) ([]*engineio.Frame, error) {
 		if err != nil {
 			return nil, err
 		}
-		frames = append(frames, encode(p, engineio.Options{Expires: e.Expires}))
+		frames = append(frames, encode(p, engineio.Options{Plain: e.Plain, Expires: e.Expires}))
 	}
 	return frames, nil
 }

@@ -109,7 +109,7 @@ func (s *Socket) Emit(e *Event) error {
 	if err != nil {
 		return err
 	}
-	return s.send(encode(p, engineio.Options{Volatile: e.Volatile, Expires: e.Expires}))
+	return s.send(encode(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}))
 }
 
 // send queues a frame and writes it.

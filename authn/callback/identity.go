@@ -44,7 +44,7 @@ func eventOf(message *realtimev1.Event) (authn.Event, error) {
 	if err != nil {
 		return authn.Event{}, fmt.Errorf("expires_after: %w", err)
 	}
-	event := authn.Event{Name: message.GetName(), Volatile: message.GetVolatile(), Expires: expires}
+	event := authn.Event{Name: message.GetName(), Volatile: message.GetVolatile(), Plain: wire.Plain(message), Expires: expires}
 	for i, a := range message.GetArgs() {
 		arg, err := wire.Arg(a)
 		if err != nil {

@@ -51,6 +51,9 @@ func texts(m map[string]string) map[string]string {
 	return valid
 }
 
+// Plain reports whether a backend wants an event uncompressed.
+func Plain(e *realtimev1.Event) bool { return e != nil && e.Compress != nil && !e.GetCompress() }
+
 // Expiry reads Event.expires_after as the time when the event expires; zero if
 // it is unset.
 func Expiry(after *durationpb.Duration) (time.Time, error) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/seed52a35d2d/realtime-server/internal/contentcoding"
 )
 
 // clientFiles is the stock client. make build fetches it from npm, beforehand
@@ -95,7 +97,7 @@ func (f *clientFile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", f.contentType)
 	h.Set("ETag", f.etag)
 	h.Add("Vary", "Accept-Encoding")
-	encoding := chooseEncoding(r.Header.Values("Accept-Encoding"), "br", "gzip")
+	encoding := contentcoding.Choose(r.Header.Values("Accept-Encoding"), "br", "gzip")
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
 	}

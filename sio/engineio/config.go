@@ -29,6 +29,12 @@ type Config struct {
 	// CloseTimeout is how long a session that the server ends may take to
 	// fetch what was queued for it.
 	CloseTimeout time.Duration `yaml:"close_timeout"`
+	// WebSocketCompression is that of WebSockets whose client offers it
+	// (Socket.IO: perMessageDeflate).
+	WebSocketCompression Compression `yaml:"websocket_compression"`
+	// HTTPCompression is that of answers to polls (Socket.IO:
+	// httpCompression).
+	HTTPCompression Compression `yaml:"http_compression"`
 	// EventLoop has few goroutines wait for all WebSockets, where the system
 	// is Linux and the connection plain TCP. Otherwise each WebSocket has a
 	// goroutine of its own.
@@ -60,8 +66,11 @@ func DefaultConfig() Config {
 		MaxQueue:       4 << 20,
 		CloseTimeout:   5 * time.Second,
 		EventLoop:      true,
-		CORS:           defaultCORS(),
-		Cookie:         Cookie{Path: "/", HTTPOnly: true, SameSite: "lax"},
+
+		WebSocketCompression: Compression{Threshold: 1024},
+		HTTPCompression:      Compression{Enabled: true, Threshold: 1024},
+		CORS:                 defaultCORS(),
+		Cookie:               Cookie{Path: "/", HTTPOnly: true, SameSite: "lax"},
 	}
 }
 
@@ -91,6 +100,11 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxPayload < 1 {
 		faults = append(faults, fmt.Errorf("max_http_buffer_size: %d is not a positive number of bytes", c.MaxPayload))
+	}
+	for name, z := range map[string]Compression{"websocket_compression": c.WebSocketCompression, "http_compression": c.HTTPCompression} {
+		if z.Threshold < 0 {
+			faults = append(faults, fmt.Errorf("%s.threshold: %d is no number of bytes", name, z.Threshold))
+		}
 	}
 	if c.MaxQueue < 1 {
 		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))

@@ -23,6 +23,7 @@
 //	polling.go      long-polling; packet.go reads its bodies
 //	websocket.go    the WebSocket transport; upgrade.go the way to it
 //	wsframe.go      the WebSocket protocol as a pure function over bytes
+//	deflate.go      permessage-deflate; httpcompression.go for polls
 //	poller_*.go     who waits for WebSockets: goroutines, or an event loop
 //
 // The protocol is https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol,

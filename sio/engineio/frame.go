@@ -22,6 +22,11 @@ type Frame struct {
 	body     []byte
 	makeBody sync.Once
 
+	// small holds the WebSocket frames for those who negotiated compression.
+	small     []byte
+	makeSmall sync.Once
+
+	plain    bool // not to be compressed
 	volatile bool
 	expires  time.Time
 	tally    *Tally
@@ -31,6 +36,8 @@ type Frame struct {
 type Options struct {
 	// Volatile frames are dropped where they would have to wait.
 	Volatile bool
+	// Plain frames are not compressed.
+	Plain bool
 	// Expires is when a queued frame is no longer worth sending; zero means
 	// never.
 	Expires time.Time
@@ -41,7 +48,7 @@ type Options struct {
 // NewFrame encodes a text message and the binary messages that follow it.
 func NewFrame(text []byte, attachments [][]byte, options Options) *Frame {
 	f := newFrame(packetMessage, text, attachments)
-	f.volatile, f.expires, f.tally = options.Volatile, options.Expires, options.Tally
+	f.volatile, f.plain, f.expires, f.tally = options.Volatile, options.Plain, options.Expires, options.Tally
 	return f
 }
 

@@ -51,7 +51,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.close(TransportError, nil)
 	}
 	body, frames, last := s.takePoll()
-	err := s.writePoll(w, body)
+	err := s.writePoll(w, s.server.compress(w, r, body, frames))
 	s.server.account(frames, err)
 	if err != nil {
 		s.close(TransportError, nil)

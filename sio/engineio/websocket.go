@@ -40,6 +40,10 @@ func isUpgrade(r *http.Request) bool {
 // already.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, early []byte, err error) {
 	upgrader := ws.HTTPUpgrader{Header: w.Header(), Protocol: firstProtocol}
+	offer := newDeflateOffer()
+	if s.cfg.WebSocketCompression.Enabled {
+		upgrader.Negotiate = offer.negotiate
+	}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil { // the upgrader has answered on it
@@ -55,6 +59,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 	c = &wsConn{}
 	c.conn = s.poller.Adopt(conn, c)
 	c.decoder.max = s.cfg.MaxPayload
+	_, c.decoder.deflate = offer.Accepted()
 	return c, append([]byte(nil), early...), nil
 }
 
@@ -168,7 +173,12 @@ func (s *Session) lost(c *wsConn, err error) {
 }
 
 // bytes is what a frame is on this connection.
-func (c *wsConn) bytes(f *Frame) []byte { return f.websocket }
+func (c *wsConn) bytes(f *Frame) []byte {
+	if !c.decoder.deflate {
+		return f.websocket
+	}
+	return f.deflated(c.session.server.cfg.WebSocketCompression.Threshold)
+}
 
 // maxAsides is how many frames may wait at once that were written past the
 // session's queue.

@@ -16,6 +16,8 @@ import (
 type wsDecoder struct {
 	// max is the largest message, in bytes.
 	max int
+	// deflate says that messages may be compressed.
+	deflate bool
 
 	head     []byte // an incomplete frame header, else empty
 	header   ws.Header
@@ -23,6 +25,7 @@ type wsDecoder struct {
 	inFrame  bool
 	fragment ws.OpCode // what the fragmented message under way is; 0 if none
 	message  []byte    // payload of the data message under way
+	packed   bool      // that message is compressed
 	control  []byte    // payload of the control frame under way
 }
 
@@ -127,14 +130,23 @@ func (d *wsDecoder) begin(h ws.Header) error {
 	if d.fragment != 0 {
 		state = state.Set(ws.StateFragmented)
 	}
+	if d.deflate {
+		state = state.Set(ws.StateExtended)
+	}
 	if err := ws.CheckHeader(h, state); err != nil {
 		return &wsError{ws.StatusProtocolError, err.Error()}
+	}
+	if !mayCompress(h) {
+		return &wsError{ws.StatusProtocolError, "reserved bit"}
 	}
 	if !h.Masked {
 		return &wsError{ws.StatusProtocolError, "frame is not masked"}
 	}
 	if h.Length < 0 || h.Length > int64(d.max-len(d.message)) && !h.OpCode.IsControl() {
 		return errTooBig
+	}
+	if h.OpCode == ws.OpText || h.OpCode == ws.OpBinary {
+		d.packed = h.Rsv == rsv1
 	}
 	d.header, d.missing, d.inFrame = h, h.Length, true
 	return nil
@@ -169,6 +181,12 @@ func (d *wsDecoder) endFrame(on func(ws.OpCode, []byte) error) error {
 	}
 	payload := d.message
 	d.message, d.fragment = nil, 0
+	if d.packed {
+		var err error
+		if payload, err = inflate(payload, d.max); err != nil {
+			return err
+		}
+	}
 	if op == ws.OpText && !utf8.Valid(payload) {
 		return errUTF8
 	}

@@ -416,9 +416,10 @@ type Event struct {
 	// (a slow network, a long-polling client between two polls), instead of
 	// being queued for it.
 	Volatile bool `protobuf:"varint,3,opt,name=volatile,proto3" json:"volatile,omitempty"`
-	// Asks for compression on connections that negotiated it. Ignored on all
-	// others; this version of the server negotiates none.
-	Compress bool `protobuf:"varint,4,opt,name=compress,proto3" json:"compress,omitempty"`
+	// Whether the event is compressed on connections that negotiated it, if it is
+	// large enough. Unset means true, as in Socket.IO: say false for what cannot
+	// be made smaller, such as pictures.
+	Compress *bool `protobuf:"varint,4,opt,name=compress,proto3,oneof" json:"compress,omitempty"`
 	// How long the event is worth delivering, counted from its acceptance. A
 	// copy that still waits in a connection's queue after that is dropped.
 	// Unset means without limit; zero or less is INVALID_ARGUMENT.
@@ -479,8 +480,8 @@ func (x *Event) GetVolatile() bool {
 }
 
 func (x *Event) GetCompress() bool {
-	if x != nil {
-		return x.Compress
+	if x != nil && x.Compress != nil {
+		return *x.Compress
 	}
 	return false
 }
@@ -741,13 +742,14 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueH\x00R\x05value\x12\x18\n" +
 	"\x06binary\x18\x03 \x01(\fH\x00R\x06binary\x12 \n" +
 	"\vattachments\x18\x04 \x03(\fR\vattachmentsB\x06\n" +
-	"\x04kind\"\xb9\x01\n" +
+	"\x04kind\"\xcb\x01\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12$\n" +
 	"\x04args\x18\x02 \x03(\v2\x10.realtime.v1.ArgR\x04args\x12\x1a\n" +
-	"\bvolatile\x18\x03 \x01(\bR\bvolatile\x12\x1a\n" +
-	"\bcompress\x18\x04 \x01(\bR\bcompress\x12>\n" +
-	"\rexpires_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\fexpiresAfter\"\xf6\x02\n" +
+	"\bvolatile\x18\x03 \x01(\bR\bvolatile\x12\x1f\n" +
+	"\bcompress\x18\x04 \x01(\bH\x00R\bcompress\x88\x01\x01\x12>\n" +
+	"\rexpires_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\fexpiresAfterB\v\n" +
+	"\t_compress\"\xf6\x02\n" +
 	"\n" +
 	"Connection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
@@ -838,6 +840,7 @@ func file_realtime_v1_types_proto_init() {
 		(*Arg_Value)(nil),
 		(*Arg_Binary)(nil),
 	}
+	file_realtime_v1_types_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1,14 +1,15 @@
-package main
+// Package contentcoding chooses the content coding of an HTTP response.
+package contentcoding
 
 import (
 	"strconv"
 	"strings"
 )
 
-// chooseEncoding returns the content coding that suits a client best, of those
+// Choose returns the content coding that suits a client best, of those
 // that are there, the best of ours first; "" means none (RFC 9110, section
 // 12.5.3).
-func chooseEncoding(accept []string, ours ...string) string {
+func Choose(accept []string, ours ...string) string {
 	weights := map[string]float64{}
 	for item := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		coding, parameter, _ := strings.Cut(item, ";")
