@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // one file each, in two processes with a limit of 20,000.
 const (
 	visitors    = 10_000
-	held        = 5_000
+	held        = 19_000
 	concurrency = 100
 	talkers     = 100
 	perSecond   = 500
@@ -103,8 +104,12 @@ func (w *world) visit(t *testing.T) {
 
 func (w *world) hold(t *testing.T) {
 	ctx := within(t)
+	wantDescriptors(t, held)
+	before := w.resident(t)
 	conns := w.connect(ctx, t, held)
 	w.await(t, held)
+	each := (w.resident(t) - before) / held / 1024
+	w.say(t, "%.1f KB resident for each of %d idle connections", each, held)
 	d := Delivery{API: w.api, Clients: conns, Pace: Pace{PerSecond: perSecond, Total: 2}, Callers: 1}
 	counts, err := d.Run(ctx)
 	w.say(t, "%d held at once, and 2 events for each: %v", len(conns), counts)
@@ -147,6 +152,29 @@ func (w *world) leave(t *testing.T) {
 	w.say(t, "goroutines before and after: %.0f, %.0f", w.idle, w.metrics(t)["go_goroutines"])
 	if stderr := w.server.Stderr(); strings.Contains(stderr, `"level":"ERROR"`) {
 		t.Errorf("the server has failed:\n%s", stderr)
+	}
+}
+
+// resident is the memory of the server once its garbage is given back.
+func (w *world) resident(t *testing.T) float64 {
+	t.Helper()
+	if err := w.server.CollectGarbage(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	return w.metrics(t)["process_resident_memory_bytes"]
+}
+
+// wantDescriptors fails where this process, and so the server, may not have so
+// many connections.
+func wantDescriptors(t *testing.T, connections uint64) {
+	t.Helper()
+	const others = 100 // beside the connections
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if limit.Max < connections+others {
+		t.Fatalf("the limit of descriptors is %d: raise it to hold %d connections", limit.Max, connections)
 	}
 }
 
