@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -11,14 +12,18 @@ import (
 
 // wsDecoder turns the bytes of a client into WebSocket messages, in whatever
 // pieces they come. It reads nothing itself, so that it can be fed by whatever
-// reads. While no message is under way it holds no
-// buffer.
+// reads. While no message is under way it holds nothing.
 type wsDecoder struct {
 	// max is the largest message, in bytes.
 	max int
 	// deflate says that messages may be compressed.
 	deflate bool
 
+	*progress // nil between messages
+}
+
+// progress is how far a message has come.
+type progress struct {
 	head     []byte // an incomplete frame header, else empty
 	header   ws.Header
 	missing  int64 // payload bytes of the frame under way
@@ -47,6 +52,25 @@ var (
 // that they complete. payload belongs to the callee. An error of on ends the
 // feeding and is returned; so is a *wsError.
 func (d *wsDecoder) feed(p []byte, on func(op ws.OpCode, payload []byte) error) error {
+	if d.progress == nil {
+		d.progress = decoding.Get().(*progress) //nolint:errcheck // the pool holds nothing else
+	}
+	err := d.take(p, on)
+	if d.idle() {
+		*d.progress = progress{}
+		decoding.Put(d.progress)
+		d.progress = nil
+	}
+	return err
+}
+
+var decoding = sync.Pool{New: func() any { return &progress{} }}
+
+// idle reports whether no message is under way.
+func (d *wsDecoder) idle() bool { return len(d.head) == 0 && !d.inFrame && d.fragment == 0 }
+
+// take is feed, with a progress.
+func (d *wsDecoder) take(p []byte, on func(op ws.OpCode, payload []byte) error) error {
 	for {
 		if !d.inFrame {
 			rest, complete, err := d.readHeader(p)
