@@ -36,7 +36,7 @@ export async function startServer({ backend, config, http = '127.0.0.1:0', bin =
   if (backend) args.push('--backend', `127.0.0.1:${backend.port}`)
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify({ ...QUICK_END, ...config })) // JSON is YAML
   args.push('--config', join(folder, 'config.yaml'))
-  if (process.env.TEST_EVENT_LOOP) args.push('--set', `socketio.event_loop=${process.env.TEST_EVENT_LOOP}`)
+  if (process.env.TEST_EVENT_LOOP && bin !== STOCK) args.push('--set', `socketio.event_loop=${process.env.TEST_EVENT_LOOP}`)
   const child = spawn(bin, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const log = new Mailbox()
   logs.push(log.items)
