@@ -63,7 +63,12 @@ func deliver(sockets []*Socket, frame *engineio.Frame) {
 			flushes = append(flushes, s)
 		}
 	}
-	for _, s := range flushes {
+	flush(flushes)
+}
+
+// flush writes what was queued for sockets.
+func flush(sockets []*Socket) {
+	for _, s := range sockets {
 		s.conn.session.Flush()
 	}
 }

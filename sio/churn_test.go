@@ -68,7 +68,7 @@ func visit(address string, way int) error {
 	if err := w.say("40"); err != nil || !w.hears("40") {
 		return err
 	}
-	for _, text := range []string{`42["hello"]`, `421["hello"]`} {
+	for _, text := range []string{`42["hello"]`, `421["hello"]`, `431[]`, `432[]`} {
 		if err := w.say(text); err != nil {
 			return err
 		}
@@ -82,6 +82,31 @@ func visit(address string, way int) error {
 		w.hears("43")
 	}
 	return nil
+}
+
+// pester asks everybody for acknowledgements, and accounts for all of them.
+func pester(t *testing.T, hub *Namespace, stop <-chan struct{}) {
+	t.Helper()
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		acks, err := hub.EmitWithAck(Target{Rooms: []string{"lobby"}}, &Event{Name: "well?"}, time.Millisecond)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		told := 0
+		for _, err := acks.Next(t.Context()); err == nil; _, err = acks.Next(t.Context()) {
+			told++
+		}
+		if told != acks.Matched {
+			t.Errorf("%d of %d sockets were accounted for", told, acks.Matched)
+		}
+		acks.Close()
+	}
 }
 
 // TestChurnLeavesNothing has clients come and go while the API joins, sends to
@@ -129,6 +154,7 @@ func TestChurnLeavesNothing(t *testing.T) {
 			}
 		}
 	})
+	meddling.Go(func() { pester(t, hub, stop) })
 	coming.Wait()
 	close(stop)
 	meddling.Wait()
@@ -143,6 +169,9 @@ func TestChurnLeavesNothing(t *testing.T) {
 	}
 	if got := testutil.ToFloat64(hub.sockets); got != 0 {
 		t.Errorf("the gauge of sockets shows %v", got)
+	}
+	if got := server.asking.pending.Load(); got != 0 {
+		t.Errorf("%d acknowledgements are waited for", got)
 	}
 	if h.disconnected != len(h.connected) || len(h.disconnects) != len(h.connected) {
 		t.Errorf("%d sockets connected, %d disconnects of %d sockets", len(h.connected), h.disconnected, len(h.disconnects))

@@ -36,6 +36,12 @@ type Config struct {
 	// MaxInbox is how many bytes of events may wait for the Handler, per
 	// client, before the server stops reading from it.
 	MaxInbox int `yaml:"max_inbox"`
+	// MaxPendingAcks is how many acknowledgements of clients may be waited
+	// for, all events and clients together.
+	MaxPendingAcks int `yaml:"max_pending_acks"`
+	// MaxAckQueue is how many bytes of acknowledgements of one event may wait
+	// for the caller of EmitWithAck.
+	MaxAckQueue int `yaml:"max_ack_queue"`
 }
 
 // DefaultConfig is Socket.IO's where that has a default.
@@ -49,6 +55,8 @@ func DefaultConfig() Config {
 		MaxNamespaces:   100,
 		MaxRooms:        1000,
 		MaxInbox:        1 << 20,
+		MaxPendingAcks:  1_000_000,
+		MaxAckQueue:     4 << 20,
 
 		MaxDynamicNamespaces: 10_000,
 	}
@@ -72,6 +80,8 @@ func (c *Config) Validate() error {
 		{"max_dynamic_namespaces", c.MaxDynamicNamespaces},
 		{"max_rooms", c.MaxRooms},
 		{"max_inbox", c.MaxInbox},
+		{"max_pending_acks", c.MaxPendingAcks},
+		{"max_ack_queue", c.MaxAckQueue},
 	} {
 		if n.value < 1 {
 			faults = append(faults, fmt.Errorf("%s: %d is not a positive number", n.name, n.value))

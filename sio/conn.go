@@ -81,7 +81,7 @@ func (c *conn) dispatch(p *parser.Packet) error {
 		s.close(End{Reason: ReasonClientDisconnect}, nil)
 		return nil
 	case parser.Ack, parser.BinaryAck:
-		return nil // nobody asked for it; the stock server ignores it too
+		return s.acknowledge(p)
 	default:
 		return parser.ErrType // CONNECT_ERROR is for servers to send
 	}

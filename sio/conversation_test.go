@@ -21,8 +21,10 @@ import (
 // client's auth says.
 type narrator struct {
 	server, chat func(format string, args ...any) // what happens in / and in /chat
+	answer       func(format string, args ...any) // what clients acknowledge
 	last         *Socket
 	gate         chan struct{} // what `slow` clients and events wait for
+	acks         *Acks         // of the last question
 }
 
 // log is the voice of a socket's namespace.
@@ -65,18 +67,7 @@ func (n *narrator) Connected(_ context.Context, s *Socket) {
 }
 
 func (n *narrator) Event(_ context.Context, s *Socket, e *ClientEvent) {
-	var args []string
-	for _, a := range e.Args {
-		switch {
-		case a.Binary != nil:
-			args = append(args, fmt.Sprintf("bytes %x", a.Binary))
-		case a.Attachments != nil:
-			args = append(args, fmt.Sprintf("%s with %x", a.JSON, a.Attachments))
-		default:
-			args = append(args, string(a.JSON))
-		}
-	}
-	n.log(s, "event %s(%s)", e.Name, strings.Join(args, "; "))
+	n.log(s, "event %s(%s)", e.Name, describe(e.Args))
 	switch e.Name {
 	case "echo":
 		_ = e.Ack(e.Args...)
@@ -90,6 +81,22 @@ func (n *narrator) Event(_ context.Context, s *Socket, e *ClientEvent) {
 			n.log(s, "join: %v", err)
 		}
 	}
+}
+
+// describe puts arguments into one line.
+func describe(args []Arg) string {
+	var words []string
+	for _, a := range args {
+		switch {
+		case a.Binary != nil:
+			words = append(words, fmt.Sprintf("bytes %x", a.Binary))
+		case a.Attachments != nil:
+			words = append(words, fmt.Sprintf("%s with %x", a.JSON, a.Attachments))
+		default:
+			words = append(words, string(a.JSON))
+		}
+	}
+	return strings.Join(words, "; ")
 }
 
 func (n *narrator) Disconnected(_ context.Context, s *Socket, end End) {
@@ -120,6 +127,12 @@ func (n *narrator) do(server *Server, line string) error {
 		return err
 	case "emit":
 		return n.last.Emit(&Event{Name: rest})
+	case "ask", "volatile":
+		return n.ask(hub, verb == "volatile", strings.Fields(rest))
+	case "listen":
+		go n.listen(n.acks)
+	case "turn":
+		n.acks.Close()
 	case "disconnect":
 		return n.last.Disconnect(disconnect)
 	case "reconnect":
@@ -151,16 +164,47 @@ func (n *narrator) do(server *Server, line string) error {
 	return nil
 }
 
+// ask has the members of rooms asked, who have some time to answer.
+func (n *narrator) ask(hub *Namespace, volatile bool, words []string) error {
+	within, err := time.ParseDuration(words[0])
+	if err != nil {
+		return err
+	}
+	event := &Event{Name: "well?", Args: []Arg{{JSON: []byte(`1`)}}, Volatile: volatile}
+	acks, err := hub.EmitWithAck(Target{Rooms: words[1:]}, event, within)
+	if err != nil {
+		n.server("not asked: %v", err)
+		return nil
+	}
+	n.acks = acks
+	n.server("asked %d", acks.Matched)
+	return nil
+}
+
+// listen tells what comes of a question.
+func (n *narrator) listen(acks *Acks) {
+	defer acks.Close()
+	for {
+		ack, err := acks.Next(context.Background())
+		if err != nil {
+			n.answer("%v", err)
+			return
+		}
+		n.answer("%s %q (%s)", ack.Outcome, ack.Socket.User(), describe(ack.Args))
+	}
+}
+
 func TestConversations(t *testing.T) {
 	siotest.Play(t, func(t *testing.T, voice siotest.Voice) siotest.World {
 		t.Helper()
-		n := &narrator{server: voice("server"), chat: voice("chat"), gate: make(chan struct{})}
+		n := &narrator{server: voice("server"), chat: voice("chat"), answer: voice("answer"), gate: make(chan struct{})}
 		cfg := DefaultConfig()
 		cfg.Namespaces = []string{"/", "/chat", "^/team-[a-z]+$"}
 		cfg.MaxNamespaces, cfg.MaxDynamicNamespaces = 3, 2
 		cfg.MaxAttachments = 2
 		cfg.MaxRooms = 3
 		cfg.MaxInbox = 1000
+		cfg.MaxPendingAcks, cfg.MaxAckQueue = 3, 1000
 		server, err := New(cfg, n, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,8 @@ var (
 	ErrClosed = engineio.ErrClosed
 	// ErrSlowConsumer: the client is too far behind, and is being closed.
 	ErrSlowConsumer = engineio.ErrSlowConsumer
+	// ErrTooManyAcks: the server waits for as many acknowledgements as it may.
+	ErrTooManyAcks = errors.New("too many acknowledgements are waited for")
 	// ErrTooManyRooms: the socket would be in more rooms than it may.
 	ErrTooManyRooms = adapter.ErrTooManyRooms
 )

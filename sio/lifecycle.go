@@ -213,7 +213,8 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 		return false
 	}
 	s.state = closed
-	cancel := s.cancel
+	cancel, asked := s.cancel, s.asked
+	s.asked = nil
 	s.conn.server.wg.Add(1) // while the lock keeps conn.Closed from being through
 	defer s.conn.server.wg.Done()
 	flush := s.conn.drop(s, was == connected, last)
@@ -221,6 +222,9 @@ func (s *Socket) close(end End, last []*engineio.Frame) bool {
 
 	if cancel != nil {
 		cancel()
+	}
+	for _, a := range asked {
+		a.left(s)
 	}
 	if was == connected {
 		s.leave(end)

@@ -15,6 +15,9 @@ type metrics struct {
 	emitted      prometheus.Counter
 	deliveries   prometheus.Counter
 	panics       prometheus.Counter
+	acks         *prometheus.CounterVec // by outcome
+	acksPending  prometheus.Gauge
+	acksIgnored  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -38,6 +41,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		received:     counter("events_received_total", "Events received from clients."),
 		emitted:      counter("events_emitted_total", "Events emitted to targets; one for many receivers counts once."),
 		deliveries:   counter("events_delivered_total", "Copies of events queued for sockets."),
-		panics:       counter("handler_panics_total", "Panics of event handlers that were caught."),
+		acks: vec("acks_total",
+			"Acknowledgements that clients were asked for, by outcome: answered, timed out, disconnected, overflow, given up.", "outcome"),
+		acksPending: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "realtime_acks_pending", Help: "Acknowledgements of clients that are waited for, or that the caller has not taken yet.",
+		}),
+		acksIgnored: counter("acks_ignored_total", "Acknowledgements of clients that nobody waits for: late, repeated, invented."),
+		panics:      counter("handler_panics_total", "Panics of event handlers that were caught."),
 	}
 }

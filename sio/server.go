@@ -30,6 +30,8 @@ type Server struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // conns, and the sockets that are busy with the Handler
 
+	asking asking // clients for acknowledgements
+
 	idle    chan *Socket   // work for a worker that waits; see employ
 	workers sync.WaitGroup // started only for a socket that wg counts
 }

@@ -38,6 +38,7 @@ type Socket struct {
 	data        any
 	connectedAt time.Time
 	inbox       inbox
+	asked       map[uint64]*Acks // acknowledgements that are waited for, by id
 }
 
 func newSocket(n *Namespace, c *conn, auth []byte) *Socket {
@@ -141,10 +142,7 @@ func (s *Socket) receive(p *parser.Packet) error {
 		return err
 	}
 	s.conn.server.metrics.received.Inc()
-	e := &ClientEvent{Name: name, Args: args, socket: s, id: p.ID, wants: p.HasID, size: eventOverhead + len(p.Data) + len(args)*argOverhead}
-	for _, a := range p.Attachments {
-		e.size += len(a)
-	}
+	e := &ClientEvent{Name: name, Args: args, socket: s, id: p.ID, wants: p.HasID, size: sizeOf(p, args)}
 	employ, err := s.admit(e)
 	if employ {
 		s.conn.server.employ(s)
@@ -178,3 +176,12 @@ const (
 	eventOverhead = 256
 	argOverhead   = int(unsafe.Sizeof(Arg{}))
 )
+
+// sizeOf is what a packet of a client counts for while it waits, in bytes.
+func sizeOf(p *parser.Packet, args []Arg) int {
+	size := eventOverhead + len(p.Data) + len(args)*argOverhead
+	for _, a := range p.Attachments {
+		size += len(a)
+	}
+	return size
+}
