@@ -56,11 +56,15 @@ func requestContext(s *sio.Socket) *realtimev1.RequestContext {
 }
 
 func clientEvent(e *sio.ClientEvent) *realtimev1.Event {
-	event := &realtimev1.Event{Name: e.Name}
-	for _, arg := range e.Args {
-		event.Args = append(event.Args, argMessage(arg))
+	return &realtimev1.Event{Name: e.Name, Args: argMessages(e.Args)}
+}
+
+func argMessages(args []sio.Arg) []*realtimev1.Arg {
+	var messages []*realtimev1.Arg
+	for _, arg := range args {
+		messages = append(messages, argMessage(arg))
 	}
-	return event
+	return messages
 }
 
 func argMessage(arg sio.Arg) *realtimev1.Arg {

@@ -102,6 +102,9 @@ func TestPageOfMethods(t *testing.T) {
 		for _, method := range desc.Methods {
 			want = append(want, method.MethodName)
 		}
+		for _, stream := range desc.Streams {
+			want = append(want, stream.StreamName)
+		}
 		slices.Sort(want)
 		if diff := cmp.Diff(want, column(apiTable(t, heading), 0)); diff != "" {
 			t.Errorf("%s (-code +page):\n%s", heading, diff)
@@ -122,6 +125,19 @@ func TestPageOfReportLevels(t *testing.T) {
 		got[i], _, _ = strings.Cut(got[i], "`") // what is said of the default
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-code +page):\n%s", diff)
+	}
+}
+
+func TestPageOfMissingAcks(t *testing.T) {
+	var want []string
+	for number, name := range realtimev1.MissingAckReason_name {
+		if number != 0 {
+			want = append(want, name)
+		}
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, column(apiTable(t, "### Acknowledgements of clients"), 0)); diff != "" {
 		t.Errorf("(-code +page):\n%s", diff)
 	}
 }

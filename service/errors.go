@@ -1,7 +1,10 @@
 package service
 
 import (
+	"time"
+
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service/apierror"
@@ -17,6 +20,9 @@ var (
 		"the server is shutting down")
 	errTooManyRooms = apierror.New(realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ROOMS,
 		"every connection of the target would be in more rooms than the server allows")
+	errTooManyAcks = apierror.New(realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS,
+		"the server waits for as many acknowledgements as it may",
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
 )
 
 func invalidRequest(violations []*errdetails.BadRequest_FieldViolation) error {

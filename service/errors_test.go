@@ -28,6 +28,7 @@ func TestEveryReasonIsProduced(t *testing.T) {
 	full.ask(`"join",{"rooms":["1","2","3","4"]}`)
 	drained := newWorld(t, dev(t))
 	drained.service.Drain()
+	asked, askedID := join(t, w.door, "")
 	keys, err := apikey.New([]apikey.Key{{Name: "test", Key: "0123456789abcdef"}})
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +67,14 @@ func TestEveryReasonIsProduced(t *testing.T) {
 		}},
 		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ROOMS: {codes.ResourceExhausted, func(ctx context.Context) error {
 			_, err := w.api.JoinRoom(ctx, &realtimev1.JoinRoomRequest{Target: to(fullID), Rooms: []string{"5"}})
+			return err
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS: {codes.ResourceExhausted, func(ctx context.Context) error {
+			for range maxPendingAcks {
+				ask(t, w, &realtimev1.SendWithAckRequest{Target: to(askedID), Event: &realtimev1.Event{Name: "e"}})
+				asked.want("42")
+			}
+			_, err := collect(ctx, w, &realtimev1.SendWithAckRequest{Target: to(askedID), Event: &realtimev1.Event{Name: "e"}})
 			return err
 		}},
 	}
@@ -108,6 +117,9 @@ func TestDrainEndsWritesOnly(t *testing.T) {
 		if reason(err) != "DRAINING" {
 			t.Errorf("%s: %v", method, err)
 		}
+	}
+	if _, err := collect(t.Context(), w, &realtimev1.SendWithAckRequest{Target: target, Event: event}); reason(err) != "DRAINING" {
+		t.Errorf("SendWithAck: %v", err)
 	}
 	if err := count(t.Context(), w.api, ""); err != nil {
 		t.Errorf("a read: %v", err)

@@ -2,8 +2,10 @@ package service
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
@@ -117,6 +119,18 @@ func (c *checker) reason(reason string) {
 	if len(reason) > maxReasonBytes {
 		c.fault("reason", "is longer than %d bytes", maxReasonBytes)
 	}
+}
+
+// ackTimeout returns how long clients have to answer.
+func (c *checker) ackTimeout(field string, d *durationpb.Duration) time.Duration {
+	if d == nil {
+		return defaultAckTimeout
+	}
+	timeout := d.AsDuration()
+	if timeout <= 0 || timeout > maxAckTimeout {
+		c.fault(field, "must be more than zero and at most %v", maxAckTimeout)
+	}
+	return timeout
 }
 
 // level returns the level that the report will have.

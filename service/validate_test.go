@@ -81,6 +81,22 @@ func TestRequestsReportEveryFault(t *testing.T) {
 			})
 			return err
 		}, []string{"report_level", "except_rooms[0]", "except_users[0]", "except_connection_ids[0]", "event.name"}},
+		{"send with ack", func(ctx context.Context) error {
+			_, err := collect(ctx, w, &realtimev1.SendWithAckRequest{Timeout: &durationpb.Duration{}})
+			return err
+		}, []string{"target", "timeout", "event.name"}},
+		{"long timeout", func(ctx context.Context) error {
+			_, err := collect(ctx, w, &realtimev1.SendWithAckRequest{
+				Target: inRoom("a"), Event: ok, Timeout: &durationpb.Duration{Seconds: 601},
+			})
+			return err
+		}, []string{"timeout"}},
+		{"no timeout", func(ctx context.Context) error {
+			_, err := collect(ctx, w, &realtimev1.SendWithAckRequest{
+				Target: inRoom("a"), Event: ok, Timeout: &durationpb.Duration{Seconds: math.MaxInt64, Nanos: -1},
+			})
+			return err
+		}, []string{"timeout"}},
 		{"join", func(ctx context.Context) error {
 			_, err := w.api.JoinRoom(ctx, &realtimev1.JoinRoomRequest{})
 			return err

@@ -41,6 +41,9 @@ type world struct {
 // maxRooms is the most rooms of a connection in a world.
 const maxRooms = 4
 
+// maxPendingAcks is how many acknowledgements a world waits for.
+const maxPendingAcks = 4
+
 // teams are the dynamic namespaces of a world.
 const teams = "^/team-[a-z]+$"
 
@@ -54,7 +57,7 @@ func newWorld(t *testing.T, policy service.Policy) *world {
 	cfg.Headers = append(cfg.Headers, "cookie")
 	gateway := service.NewGateway(map[string]service.Policy{"/": policy, teams: policy}, cfg, log, w.metrics)
 	socketsConfig := sio.DefaultConfig()
-	socketsConfig.MaxRooms = maxRooms
+	socketsConfig.MaxRooms, socketsConfig.MaxPendingAcks = maxRooms, maxPendingAcks
 	socketsConfig.Namespaces = []string{"/", teams}
 	socketsConfig.Engine.KeepHeaders = cfg.Headers
 	socketsConfig.MaxNamespaces, socketsConfig.MaxDynamicNamespaces = 1, 1

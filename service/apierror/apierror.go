@@ -26,6 +26,7 @@ var codeOf = map[realtimev1.ErrorReason]codes.Code{
 	realtimev1.ErrorReason_ERROR_REASON_DRAINING:             codes.Unavailable,
 	realtimev1.ErrorReason_ERROR_REASON_INTERNAL:             codes.Internal,
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ROOMS:       codes.ResourceExhausted,
+	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS:        codes.ResourceExhausted,
 }
 
 // New returns the status error for a reason, with further details if there are

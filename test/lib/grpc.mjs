@@ -22,15 +22,20 @@ const details = loader.loadSync('error_details.proto', options)
 export const { Realtime, RealtimeBackend } = realtime.v1
 export const { status: codes } = grpc
 
-// dial returns a client of a service with one async method per RPC.
+// dial returns a client of a service with one async method per RPC. That of a
+// stream returns every message of it.
 export function dial(Service, address) {
   const stub = new Service(address, grpc.credentials.createInsecure())
   const client = { close: () => stub.close() }
-  for (const name of Object.keys(Service.service)) {
+  for (const [name, { responseStream }] of Object.entries(Service.service)) {
     client[name[0].toLowerCase() + name.slice(1)] = (request, ms = 10_000) =>
       new Promise((resolve, reject) => {
+        const options = { deadline: Date.now() + ms }
         const done = (error, reply) => (error ? reject(error) : resolve(reply))
-        stub[name](request, { deadline: Date.now() + ms }, done)
+        if (!responseStream) return stub[name](request, options, done)
+        const messages = []
+        const stream = stub[name](request, options)
+        stream.on('data', (message) => messages.push(message)).on('error', reject).on('end', () => resolve(messages))
       })
   }
   return client

@@ -200,11 +200,39 @@ const calls = {
   },
 }
 
+// sendWithAck asks socket by socket, because Node says of a broadcast's answers
+// not whose they are.
+async function sendWithAck(call) {
+  const { target, event, timeout } = call.request
+  const wait = timeout ? Number(timeout.seconds) * 1_000 + timeout.nanos / 1e6 : 10_000
+  const found = (await select(target).fetchSockets()).map(({ id }) => io.of(target.namespace || '/').sockets.get(id))
+  call.write({ start: { message_id: '1', matched: found.length } })
+  await Promise.all(found.map((socket) => new Promise((told) => {
+    const whose = { connection_id: socket.id, user_id: socket.data.user }
+    const asked = event.volatile ? socket.volatile.timeout(wait) : socket.timeout(wait)
+    const gone = () => tell({ missing: { ...whose, reason: 'MISSING_ACK_REASON_DISCONNECTED' } })
+    const tell = (result) => {
+      socket.off('disconnect', gone)
+      told(call.write(result))
+    }
+    socket.once('disconnect', gone)
+    asked.emit(event.name, ...event.args.map(spoken), (error, ...args) => {
+      if (error && !socket.connected) return
+      if (error) return tell({ missing: { ...whose, reason: 'MISSING_ACK_REASON_TIMED_OUT' } })
+      tell({ ack: { ...whose, args: plain(args).map(argOf) } })
+    })
+  })))
+  call.end()
+}
+
 const api = new grpc.Server()
-api.addService(Realtime.service, Object.fromEntries(Object.entries(calls).map(([name, handle]) => [
-  name,
-  (call, reply) => Promise.resolve().then(() => handle(call.request)).then((answer) => reply(null, answer), reply),
-])))
+api.addService(Realtime.service, {
+  SendWithAck: sendWithAck,
+  ...Object.fromEntries(Object.entries(calls).map(([name, handle]) => [
+    name,
+    (call, reply) => Promise.resolve().then(() => handle(call.request)).then((answer) => reply(null, answer), reply),
+  ])),
+})
 
 // ---- listeners ---------------------------------------------------------------
 

@@ -11,6 +11,7 @@ package realtimev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -22,6 +23,66 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// MissingAckReason says why a connection has not answered.
+type MissingAckReason int32
+
+const (
+	// Never sent.
+	MissingAckReason_MISSING_ACK_REASON_UNSPECIFIED MissingAckReason = 0
+	// It has not answered in time. Whether it received the event is unknown; a
+	// client without a listener that acknowledges never answers.
+	MissingAckReason_MISSING_ACK_REASON_TIMED_OUT MissingAckReason = 1
+	// It ended before it answered.
+	MissingAckReason_MISSING_ACK_REASON_DISCONNECTED MissingAckReason = 2
+	// It has answered, but the answer found no room: the caller reads the stream
+	// slower than clients answer, or the answer is too large (the server's
+	// setting `socketio.max_ack_queue`). The answer is lost.
+	MissingAckReason_MISSING_ACK_REASON_OVERFLOW MissingAckReason = 3
+)
+
+// Enum value maps for MissingAckReason.
+var (
+	MissingAckReason_name = map[int32]string{
+		0: "MISSING_ACK_REASON_UNSPECIFIED",
+		1: "MISSING_ACK_REASON_TIMED_OUT",
+		2: "MISSING_ACK_REASON_DISCONNECTED",
+		3: "MISSING_ACK_REASON_OVERFLOW",
+	}
+	MissingAckReason_value = map[string]int32{
+		"MISSING_ACK_REASON_UNSPECIFIED":  0,
+		"MISSING_ACK_REASON_TIMED_OUT":    1,
+		"MISSING_ACK_REASON_DISCONNECTED": 2,
+		"MISSING_ACK_REASON_OVERFLOW":     3,
+	}
+)
+
+func (x MissingAckReason) Enum() *MissingAckReason {
+	p := new(MissingAckReason)
+	*p = x
+	return p
+}
+
+func (x MissingAckReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MissingAckReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_realtime_v1_realtime_proto_enumTypes[0].Descriptor()
+}
+
+func (MissingAckReason) Type() protoreflect.EnumType {
+	return &file_realtime_v1_realtime_proto_enumTypes[0]
+}
+
+func (x MissingAckReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MissingAckReason.Descriptor instead.
+func (MissingAckReason) EnumDescriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{0}
+}
 
 // SendRequest is one event for a target.
 type SendRequest struct {
@@ -288,6 +349,362 @@ func (x *BroadcastResponse) GetReport() *DeliveryReport {
 	return nil
 }
 
+// SendWithAckRequest is one event for a target whose clients are to answer.
+type SendWithAckRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom it is for. Required, not empty.
+	Target *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// What to deliver. Required. A copy that is dropped, for being volatile or
+	// expired, counts as not answered in time.
+	Event *Event `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	// How long the clients have to answer, at most 10 minutes. Unset means 10
+	// seconds; zero or less is INVALID_ARGUMENT. Nine tenths of the time to the
+	// call's deadline are the limit, so that the results still reach the caller.
+	Timeout       *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendWithAckRequest) Reset() {
+	*x = SendWithAckRequest{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendWithAckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendWithAckRequest) ProtoMessage() {}
+
+func (x *SendWithAckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendWithAckRequest.ProtoReflect.Descriptor instead.
+func (*SendWithAckRequest) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SendWithAckRequest) GetTarget() *Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *SendWithAckRequest) GetEvent() *Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *SendWithAckRequest) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+// SendWithAckResponse is one message of the stream.
+type SendWithAckResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it tells.
+	//
+	// Types that are valid to be assigned to Result:
+	//
+	//	*SendWithAckResponse_Start
+	//	*SendWithAckResponse_Ack
+	//	*SendWithAckResponse_Missing
+	Result        isSendWithAckResponse_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendWithAckResponse) Reset() {
+	*x = SendWithAckResponse{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendWithAckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendWithAckResponse) ProtoMessage() {}
+
+func (x *SendWithAckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendWithAckResponse.ProtoReflect.Descriptor instead.
+func (*SendWithAckResponse) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SendWithAckResponse) GetResult() isSendWithAckResponse_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *SendWithAckResponse) GetStart() *AckStart {
+	if x != nil {
+		if x, ok := x.Result.(*SendWithAckResponse_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *SendWithAckResponse) GetAck() *Ack {
+	if x != nil {
+		if x, ok := x.Result.(*SendWithAckResponse_Ack); ok {
+			return x.Ack
+		}
+	}
+	return nil
+}
+
+func (x *SendWithAckResponse) GetMissing() *MissingAck {
+	if x != nil {
+		if x, ok := x.Result.(*SendWithAckResponse_Missing); ok {
+			return x.Missing
+		}
+	}
+	return nil
+}
+
+type isSendWithAckResponse_Result interface {
+	isSendWithAckResponse_Result()
+}
+
+type SendWithAckResponse_Start struct {
+	// The first message: the event is on its way.
+	Start *AckStart `protobuf:"bytes,1,opt,name=start,proto3,oneof"`
+}
+
+type SendWithAckResponse_Ack struct {
+	// A client has answered.
+	Ack *Ack `protobuf:"bytes,2,opt,name=ack,proto3,oneof"`
+}
+
+type SendWithAckResponse_Missing struct {
+	// No answer will come from a connection.
+	Missing *MissingAck `protobuf:"bytes,3,opt,name=missing,proto3,oneof"`
+}
+
+func (*SendWithAckResponse_Start) isSendWithAckResponse_Result() {}
+
+func (*SendWithAckResponse_Ack) isSendWithAckResponse_Result() {}
+
+func (*SendWithAckResponse_Missing) isSendWithAckResponse_Result() {}
+
+// AckStart begins the stream of SendWithAck.
+type AckStart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifies the event in the server's logs.
+	MessageId string `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Connections in the target. So many results follow, each an Ack or a
+	// MissingAck.
+	Matched       int64 `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AckStart) Reset() {
+	*x = AckStart{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AckStart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AckStart) ProtoMessage() {}
+
+func (x *AckStart) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AckStart.ProtoReflect.Descriptor instead.
+func (*AckStart) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *AckStart) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *AckStart) GetMatched() int64 {
+	if x != nil {
+		return x.Matched
+	}
+	return 0
+}
+
+// Ack is the acknowledgement of one client.
+type Ack struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose it is.
+	ConnectionId string `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	// Accept.user_id of the connection; empty for an anonymous one.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What the client answered, in order, as `json` or `binary`. The client
+	// chose it: verify before use.
+	Args          []*Arg `protobuf:"bytes,3,rep,name=args,proto3" json:"args,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ack) Reset() {
+	*x = Ack{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ack) ProtoMessage() {}
+
+func (x *Ack) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ack.ProtoReflect.Descriptor instead.
+func (*Ack) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Ack) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *Ack) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Ack) GetArgs() []*Arg {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+// MissingAck says that a connection has not answered.
+type MissingAck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose acknowledgement is missing.
+	ConnectionId string `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	// Accept.user_id of the connection; empty for an anonymous one.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Why.
+	Reason        MissingAckReason `protobuf:"varint,3,opt,name=reason,proto3,enum=realtime.v1.MissingAckReason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MissingAck) Reset() {
+	*x = MissingAck{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MissingAck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MissingAck) ProtoMessage() {}
+
+func (x *MissingAck) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MissingAck.ProtoReflect.Descriptor instead.
+func (*MissingAck) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *MissingAck) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *MissingAck) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *MissingAck) GetReason() MissingAckReason {
+	if x != nil {
+		return x.Reason
+	}
+	return MissingAckReason_MISSING_ACK_REASON_UNSPECIFIED
+}
+
 // JoinRoomRequest names connections and the rooms they join.
 type JoinRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -301,7 +718,7 @@ type JoinRoomRequest struct {
 
 func (x *JoinRoomRequest) Reset() {
 	*x = JoinRoomRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[4]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -313,7 +730,7 @@ func (x *JoinRoomRequest) String() string {
 func (*JoinRoomRequest) ProtoMessage() {}
 
 func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[4]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -326,7 +743,7 @@ func (x *JoinRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomRequest.ProtoReflect.Descriptor instead.
 func (*JoinRoomRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{4}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *JoinRoomRequest) GetTarget() *Target {
@@ -357,7 +774,7 @@ type JoinRoomResponse struct {
 
 func (x *JoinRoomResponse) Reset() {
 	*x = JoinRoomResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[5]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -369,7 +786,7 @@ func (x *JoinRoomResponse) String() string {
 func (*JoinRoomResponse) ProtoMessage() {}
 
 func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[5]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -382,7 +799,7 @@ func (x *JoinRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRoomResponse.ProtoReflect.Descriptor instead.
 func (*JoinRoomResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{5}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *JoinRoomResponse) GetMatched() int64 {
@@ -412,7 +829,7 @@ type LeaveRoomRequest struct {
 
 func (x *LeaveRoomRequest) Reset() {
 	*x = LeaveRoomRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[6]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +841,7 @@ func (x *LeaveRoomRequest) String() string {
 func (*LeaveRoomRequest) ProtoMessage() {}
 
 func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[6]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +854,7 @@ func (x *LeaveRoomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRoomRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{6}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LeaveRoomRequest) GetTarget() *Target {
@@ -465,7 +882,7 @@ type LeaveRoomResponse struct {
 
 func (x *LeaveRoomResponse) Reset() {
 	*x = LeaveRoomResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[7]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +894,7 @@ func (x *LeaveRoomResponse) String() string {
 func (*LeaveRoomResponse) ProtoMessage() {}
 
 func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[7]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,7 +907,7 @@ func (x *LeaveRoomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRoomResponse.ProtoReflect.Descriptor instead.
 func (*LeaveRoomResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{7}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LeaveRoomResponse) GetMatched() int64 {
@@ -521,7 +938,7 @@ type DisconnectRequest struct {
 
 func (x *DisconnectRequest) Reset() {
 	*x = DisconnectRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[8]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -533,7 +950,7 @@ func (x *DisconnectRequest) String() string {
 func (*DisconnectRequest) ProtoMessage() {}
 
 func (x *DisconnectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[8]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -546,7 +963,7 @@ func (x *DisconnectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectRequest.ProtoReflect.Descriptor instead.
 func (*DisconnectRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{8}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DisconnectRequest) GetTarget() *Target {
@@ -588,7 +1005,7 @@ type DisconnectResponse struct {
 
 func (x *DisconnectResponse) Reset() {
 	*x = DisconnectResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[9]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -600,7 +1017,7 @@ func (x *DisconnectResponse) String() string {
 func (*DisconnectResponse) ProtoMessage() {}
 
 func (x *DisconnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[9]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -613,7 +1030,7 @@ func (x *DisconnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisconnectResponse.ProtoReflect.Descriptor instead.
 func (*DisconnectResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{9}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DisconnectResponse) GetMatched() int64 {
@@ -636,7 +1053,7 @@ type GetConnectionRequest struct {
 
 func (x *GetConnectionRequest) Reset() {
 	*x = GetConnectionRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[10]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -648,7 +1065,7 @@ func (x *GetConnectionRequest) String() string {
 func (*GetConnectionRequest) ProtoMessage() {}
 
 func (x *GetConnectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[10]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -661,7 +1078,7 @@ func (x *GetConnectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectionRequest.ProtoReflect.Descriptor instead.
 func (*GetConnectionRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{10}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetConnectionRequest) GetNamespace() string {
@@ -689,7 +1106,7 @@ type GetConnectionResponse struct {
 
 func (x *GetConnectionResponse) Reset() {
 	*x = GetConnectionResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[11]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -701,7 +1118,7 @@ func (x *GetConnectionResponse) String() string {
 func (*GetConnectionResponse) ProtoMessage() {}
 
 func (x *GetConnectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[11]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -714,7 +1131,7 @@ func (x *GetConnectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectionResponse.ProtoReflect.Descriptor instead.
 func (*GetConnectionResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{11}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetConnectionResponse) GetConnection() *Connection {
@@ -743,7 +1160,7 @@ type ListConnectionsRequest struct {
 
 func (x *ListConnectionsRequest) Reset() {
 	*x = ListConnectionsRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[12]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +1172,7 @@ func (x *ListConnectionsRequest) String() string {
 func (*ListConnectionsRequest) ProtoMessage() {}
 
 func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[12]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +1185,7 @@ func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{12}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListConnectionsRequest) GetNamespace() string {
@@ -822,7 +1239,7 @@ type ListConnectionsResponse struct {
 
 func (x *ListConnectionsResponse) Reset() {
 	*x = ListConnectionsResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[13]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +1251,7 @@ func (x *ListConnectionsResponse) String() string {
 func (*ListConnectionsResponse) ProtoMessage() {}
 
 func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[13]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +1264,7 @@ func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{13}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListConnectionsResponse) GetConnections() []*Connection {
@@ -888,7 +1305,7 @@ type ListRoomsRequest struct {
 
 func (x *ListRoomsRequest) Reset() {
 	*x = ListRoomsRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[14]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +1317,7 @@ func (x *ListRoomsRequest) String() string {
 func (*ListRoomsRequest) ProtoMessage() {}
 
 func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[14]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +1330,7 @@ func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsRequest.ProtoReflect.Descriptor instead.
 func (*ListRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{14}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListRoomsRequest) GetNamespace() string {
@@ -959,7 +1376,7 @@ type ListRoomsResponse struct {
 
 func (x *ListRoomsResponse) Reset() {
 	*x = ListRoomsResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1388,7 @@ func (x *ListRoomsResponse) String() string {
 func (*ListRoomsResponse) ProtoMessage() {}
 
 func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1401,7 @@ func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsResponse.ProtoReflect.Descriptor instead.
 func (*ListRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{15}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListRoomsResponse) GetRooms() []*Room {
@@ -1021,7 +1438,7 @@ type Room struct {
 
 func (x *Room) Reset() {
 	*x = Room{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1450,7 @@ func (x *Room) String() string {
 func (*Room) ProtoMessage() {}
 
 func (x *Room) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1463,7 @@ func (x *Room) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Room.ProtoReflect.Descriptor instead.
 func (*Room) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{16}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Room) GetName() string {
@@ -1078,7 +1495,7 @@ type CountConnectionsRequest struct {
 
 func (x *CountConnectionsRequest) Reset() {
 	*x = CountConnectionsRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1507,7 @@ func (x *CountConnectionsRequest) String() string {
 func (*CountConnectionsRequest) ProtoMessage() {}
 
 func (x *CountConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1520,7 @@ func (x *CountConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*CountConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{17}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CountConnectionsRequest) GetNamespace() string {
@@ -1142,7 +1559,7 @@ type CountConnectionsResponse struct {
 
 func (x *CountConnectionsResponse) Reset() {
 	*x = CountConnectionsResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1571,7 @@ func (x *CountConnectionsResponse) String() string {
 func (*CountConnectionsResponse) ProtoMessage() {}
 
 func (x *CountConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1584,7 @@ func (x *CountConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*CountConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{18}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CountConnectionsResponse) GetConnections() int64 {
@@ -1207,7 +1624,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1636,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1649,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{19}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Coverage) GetNodesAsked() int32 {
@@ -1260,7 +1677,7 @@ var File_realtime_v1_realtime_proto protoreflect.FileDescriptor
 
 const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\n" +
-	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x17realtime/v1/types.proto\"\xa1\x01\n" +
+	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17realtime/v1/types.proto\"\xa1\x01\n" +
 	"\vSendRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12(\n" +
 	"\x05event\x18\x02 \x01(\v2\x12.realtime.v1.EventR\x05event\x12;\n" +
@@ -1279,7 +1696,29 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x11BroadcastResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x123\n" +
-	"\x06report\x18\x02 \x01(\v2\x1b.realtime.v1.DeliveryReportR\x06report\"T\n" +
+	"\x06report\x18\x02 \x01(\v2\x1b.realtime.v1.DeliveryReportR\x06report\"\xa0\x01\n" +
+	"\x12SendWithAckRequest\x12+\n" +
+	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12(\n" +
+	"\x05event\x18\x02 \x01(\v2\x12.realtime.v1.EventR\x05event\x123\n" +
+	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xa9\x01\n" +
+	"\x13SendWithAckResponse\x12-\n" +
+	"\x05start\x18\x01 \x01(\v2\x15.realtime.v1.AckStartH\x00R\x05start\x12$\n" +
+	"\x03ack\x18\x02 \x01(\v2\x10.realtime.v1.AckH\x00R\x03ack\x123\n" +
+	"\amissing\x18\x03 \x01(\v2\x17.realtime.v1.MissingAckH\x00R\amissingB\b\n" +
+	"\x06result\"C\n" +
+	"\bAckStart\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x18\n" +
+	"\amatched\x18\x02 \x01(\x03R\amatched\"i\n" +
+	"\x03Ack\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12$\n" +
+	"\x04args\x18\x03 \x03(\v2\x10.realtime.v1.ArgR\x04args\"\x81\x01\n" +
+	"\n" +
+	"MissingAck\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x125\n" +
+	"\x06reason\x18\x03 \x01(\x0e2\x1d.realtime.v1.MissingAckReasonR\x06reason\"T\n" +
 	"\x0fJoinRoomRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12\x14\n" +
 	"\x05rooms\x18\x02 \x03(\tR\x05rooms\"F\n" +
@@ -1342,10 +1781,16 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\vnodes_asked\x18\x01 \x01(\x05R\n" +
 	"nodesAsked\x12%\n" +
 	"\x0enodes_answered\x18\x02 \x01(\x05R\rnodesAnswered\x12\x18\n" +
-	"\apartial\x18\x03 \x01(\bR\apartial2\xda\x05\n" +
+	"\apartial\x18\x03 \x01(\bR\apartial*\x9e\x01\n" +
+	"\x10MissingAckReason\x12\"\n" +
+	"\x1eMISSING_ACK_REASON_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cMISSING_ACK_REASON_TIMED_OUT\x10\x01\x12#\n" +
+	"\x1fMISSING_ACK_REASON_DISCONNECTED\x10\x02\x12\x1f\n" +
+	"\x1bMISSING_ACK_REASON_OVERFLOW\x10\x032\xae\x06\n" +
 	"\bRealtime\x12;\n" +
 	"\x04Send\x12\x18.realtime.v1.SendRequest\x1a\x19.realtime.v1.SendResponse\x12J\n" +
-	"\tBroadcast\x12\x1d.realtime.v1.BroadcastRequest\x1a\x1e.realtime.v1.BroadcastResponse\x12G\n" +
+	"\tBroadcast\x12\x1d.realtime.v1.BroadcastRequest\x1a\x1e.realtime.v1.BroadcastResponse\x12R\n" +
+	"\vSendWithAck\x12\x1f.realtime.v1.SendWithAckRequest\x1a .realtime.v1.SendWithAckResponse0\x01\x12G\n" +
 	"\bJoinRoom\x12\x1c.realtime.v1.JoinRoomRequest\x1a\x1d.realtime.v1.JoinRoomResponse\x12J\n" +
 	"\tLeaveRoom\x12\x1d.realtime.v1.LeaveRoomRequest\x1a\x1e.realtime.v1.LeaveRoomResponse\x12M\n" +
 	"\n" +
@@ -1367,75 +1812,94 @@ func file_realtime_v1_realtime_proto_rawDescGZIP() []byte {
 	return file_realtime_v1_realtime_proto_rawDescData
 }
 
-var file_realtime_v1_realtime_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_realtime_v1_realtime_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_realtime_v1_realtime_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_realtime_v1_realtime_proto_goTypes = []any{
-	(*SendRequest)(nil),              // 0: realtime.v1.SendRequest
-	(*SendResponse)(nil),             // 1: realtime.v1.SendResponse
-	(*BroadcastRequest)(nil),         // 2: realtime.v1.BroadcastRequest
-	(*BroadcastResponse)(nil),        // 3: realtime.v1.BroadcastResponse
-	(*JoinRoomRequest)(nil),          // 4: realtime.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),         // 5: realtime.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),         // 6: realtime.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),        // 7: realtime.v1.LeaveRoomResponse
-	(*DisconnectRequest)(nil),        // 8: realtime.v1.DisconnectRequest
-	(*DisconnectResponse)(nil),       // 9: realtime.v1.DisconnectResponse
-	(*GetConnectionRequest)(nil),     // 10: realtime.v1.GetConnectionRequest
-	(*GetConnectionResponse)(nil),    // 11: realtime.v1.GetConnectionResponse
-	(*ListConnectionsRequest)(nil),   // 12: realtime.v1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil),  // 13: realtime.v1.ListConnectionsResponse
-	(*ListRoomsRequest)(nil),         // 14: realtime.v1.ListRoomsRequest
-	(*ListRoomsResponse)(nil),        // 15: realtime.v1.ListRoomsResponse
-	(*Room)(nil),                     // 16: realtime.v1.Room
-	(*CountConnectionsRequest)(nil),  // 17: realtime.v1.CountConnectionsRequest
-	(*CountConnectionsResponse)(nil), // 18: realtime.v1.CountConnectionsResponse
-	(*Coverage)(nil),                 // 19: realtime.v1.Coverage
-	(*Target)(nil),                   // 20: realtime.v1.Target
-	(*Event)(nil),                    // 21: realtime.v1.Event
-	(ReportLevel)(0),                 // 22: realtime.v1.ReportLevel
-	(*DeliveryReport)(nil),           // 23: realtime.v1.DeliveryReport
-	(*Connection)(nil),               // 24: realtime.v1.Connection
+	(MissingAckReason)(0),            // 0: realtime.v1.MissingAckReason
+	(*SendRequest)(nil),              // 1: realtime.v1.SendRequest
+	(*SendResponse)(nil),             // 2: realtime.v1.SendResponse
+	(*BroadcastRequest)(nil),         // 3: realtime.v1.BroadcastRequest
+	(*BroadcastResponse)(nil),        // 4: realtime.v1.BroadcastResponse
+	(*SendWithAckRequest)(nil),       // 5: realtime.v1.SendWithAckRequest
+	(*SendWithAckResponse)(nil),      // 6: realtime.v1.SendWithAckResponse
+	(*AckStart)(nil),                 // 7: realtime.v1.AckStart
+	(*Ack)(nil),                      // 8: realtime.v1.Ack
+	(*MissingAck)(nil),               // 9: realtime.v1.MissingAck
+	(*JoinRoomRequest)(nil),          // 10: realtime.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),         // 11: realtime.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),         // 12: realtime.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),        // 13: realtime.v1.LeaveRoomResponse
+	(*DisconnectRequest)(nil),        // 14: realtime.v1.DisconnectRequest
+	(*DisconnectResponse)(nil),       // 15: realtime.v1.DisconnectResponse
+	(*GetConnectionRequest)(nil),     // 16: realtime.v1.GetConnectionRequest
+	(*GetConnectionResponse)(nil),    // 17: realtime.v1.GetConnectionResponse
+	(*ListConnectionsRequest)(nil),   // 18: realtime.v1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),  // 19: realtime.v1.ListConnectionsResponse
+	(*ListRoomsRequest)(nil),         // 20: realtime.v1.ListRoomsRequest
+	(*ListRoomsResponse)(nil),        // 21: realtime.v1.ListRoomsResponse
+	(*Room)(nil),                     // 22: realtime.v1.Room
+	(*CountConnectionsRequest)(nil),  // 23: realtime.v1.CountConnectionsRequest
+	(*CountConnectionsResponse)(nil), // 24: realtime.v1.CountConnectionsResponse
+	(*Coverage)(nil),                 // 25: realtime.v1.Coverage
+	(*Target)(nil),                   // 26: realtime.v1.Target
+	(*Event)(nil),                    // 27: realtime.v1.Event
+	(ReportLevel)(0),                 // 28: realtime.v1.ReportLevel
+	(*DeliveryReport)(nil),           // 29: realtime.v1.DeliveryReport
+	(*durationpb.Duration)(nil),      // 30: google.protobuf.Duration
+	(*Arg)(nil),                      // 31: realtime.v1.Arg
+	(*Connection)(nil),               // 32: realtime.v1.Connection
 }
 var file_realtime_v1_realtime_proto_depIdxs = []int32{
-	20, // 0: realtime.v1.SendRequest.target:type_name -> realtime.v1.Target
-	21, // 1: realtime.v1.SendRequest.event:type_name -> realtime.v1.Event
-	22, // 2: realtime.v1.SendRequest.report_level:type_name -> realtime.v1.ReportLevel
-	23, // 3: realtime.v1.SendResponse.report:type_name -> realtime.v1.DeliveryReport
-	21, // 4: realtime.v1.BroadcastRequest.event:type_name -> realtime.v1.Event
-	22, // 5: realtime.v1.BroadcastRequest.report_level:type_name -> realtime.v1.ReportLevel
-	23, // 6: realtime.v1.BroadcastResponse.report:type_name -> realtime.v1.DeliveryReport
-	20, // 7: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
-	20, // 8: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
-	20, // 9: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
-	21, // 10: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
-	24, // 11: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
-	24, // 12: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
-	19, // 13: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
-	16, // 14: realtime.v1.ListRoomsResponse.rooms:type_name -> realtime.v1.Room
-	19, // 15: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
-	19, // 16: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
-	0,  // 17: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
-	2,  // 18: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
-	4,  // 19: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
-	6,  // 20: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
-	8,  // 21: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
-	10, // 22: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
-	12, // 23: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
-	14, // 24: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
-	17, // 25: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
-	1,  // 26: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
-	3,  // 27: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
-	5,  // 28: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
-	7,  // 29: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
-	9,  // 30: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
-	11, // 31: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
-	13, // 32: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
-	15, // 33: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
-	18, // 34: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
-	26, // [26:35] is the sub-list for method output_type
-	17, // [17:26] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	26, // 0: realtime.v1.SendRequest.target:type_name -> realtime.v1.Target
+	27, // 1: realtime.v1.SendRequest.event:type_name -> realtime.v1.Event
+	28, // 2: realtime.v1.SendRequest.report_level:type_name -> realtime.v1.ReportLevel
+	29, // 3: realtime.v1.SendResponse.report:type_name -> realtime.v1.DeliveryReport
+	27, // 4: realtime.v1.BroadcastRequest.event:type_name -> realtime.v1.Event
+	28, // 5: realtime.v1.BroadcastRequest.report_level:type_name -> realtime.v1.ReportLevel
+	29, // 6: realtime.v1.BroadcastResponse.report:type_name -> realtime.v1.DeliveryReport
+	26, // 7: realtime.v1.SendWithAckRequest.target:type_name -> realtime.v1.Target
+	27, // 8: realtime.v1.SendWithAckRequest.event:type_name -> realtime.v1.Event
+	30, // 9: realtime.v1.SendWithAckRequest.timeout:type_name -> google.protobuf.Duration
+	7,  // 10: realtime.v1.SendWithAckResponse.start:type_name -> realtime.v1.AckStart
+	8,  // 11: realtime.v1.SendWithAckResponse.ack:type_name -> realtime.v1.Ack
+	9,  // 12: realtime.v1.SendWithAckResponse.missing:type_name -> realtime.v1.MissingAck
+	31, // 13: realtime.v1.Ack.args:type_name -> realtime.v1.Arg
+	0,  // 14: realtime.v1.MissingAck.reason:type_name -> realtime.v1.MissingAckReason
+	26, // 15: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
+	26, // 16: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
+	26, // 17: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
+	27, // 18: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
+	32, // 19: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
+	32, // 20: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
+	25, // 21: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	22, // 22: realtime.v1.ListRoomsResponse.rooms:type_name -> realtime.v1.Room
+	25, // 23: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
+	25, // 24: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	1,  // 25: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
+	3,  // 26: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
+	5,  // 27: realtime.v1.Realtime.SendWithAck:input_type -> realtime.v1.SendWithAckRequest
+	10, // 28: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
+	12, // 29: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
+	14, // 30: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
+	16, // 31: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
+	18, // 32: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
+	20, // 33: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
+	23, // 34: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
+	2,  // 35: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
+	4,  // 36: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
+	6,  // 37: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
+	11, // 38: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
+	13, // 39: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
+	15, // 40: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
+	17, // 41: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
+	19, // 42: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
+	21, // 43: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
+	24, // 44: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
+	35, // [35:45] is the sub-list for method output_type
+	25, // [25:35] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_realtime_v1_realtime_proto_init() }
@@ -1444,18 +1908,24 @@ func file_realtime_v1_realtime_proto_init() {
 		return
 	}
 	file_realtime_v1_types_proto_init()
+	file_realtime_v1_realtime_proto_msgTypes[5].OneofWrappers = []any{
+		(*SendWithAckResponse_Start)(nil),
+		(*SendWithAckResponse_Ack)(nil),
+		(*SendWithAckResponse_Missing)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_v1_realtime_proto_rawDesc), len(file_realtime_v1_realtime_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   20,
+			NumEnums:      1,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_realtime_v1_realtime_proto_goTypes,
 		DependencyIndexes: file_realtime_v1_realtime_proto_depIdxs,
+		EnumInfos:         file_realtime_v1_realtime_proto_enumTypes,
 		MessageInfos:      file_realtime_v1_realtime_proto_msgTypes,
 	}.Build()
 	File_realtime_v1_realtime_proto = out.File

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	Realtime_Send_FullMethodName             = "/realtime.v1.Realtime/Send"
 	Realtime_Broadcast_FullMethodName        = "/realtime.v1.Realtime/Broadcast"
+	Realtime_SendWithAck_FullMethodName      = "/realtime.v1.Realtime/SendWithAck"
 	Realtime_JoinRoom_FullMethodName         = "/realtime.v1.Realtime/JoinRoom"
 	Realtime_LeaveRoom_FullMethodName        = "/realtime.v1.Realtime/LeaveRoom"
 	Realtime_Disconnect_FullMethodName       = "/realtime.v1.Realtime/Disconnect"
@@ -50,6 +51,15 @@ type RealtimeClient interface {
 	// Broadcast delivers one event to every connection of a namespace, minus
 	// exceptions. Clients that are still authenticating receive nothing.
 	Broadcast(ctx context.Context, in *BroadcastRequest, opts ...grpc.CallOption) (*BroadcastResponse, error)
+	// SendWithAck delivers one event to every connection of a target, each once,
+	// and asks their clients for acknowledgements. The stream tells, in this
+	// order: how many connections were asked; what became of each of them, once
+	// each, as it becomes known; nothing more, and status OK.
+	//
+	// A client acknowledges an event by calling the function that it finds
+	// behind the event's arguments: `socket.on(name, (...args, ack) => ack(…))`.
+	// What it acknowledges twice, late, or without having been asked is ignored.
+	SendWithAck(ctx context.Context, in *SendWithAckRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SendWithAckResponse], error)
 	// JoinRoom makes every connection of a target a member of rooms. When it
 	// returns, a Send to one of these rooms reaches them.
 	JoinRoom(ctx context.Context, in *JoinRoomRequest, opts ...grpc.CallOption) (*JoinRoomResponse, error)
@@ -96,6 +106,25 @@ func (c *realtimeClient) Broadcast(ctx context.Context, in *BroadcastRequest, op
 	}
 	return out, nil
 }
+
+func (c *realtimeClient) SendWithAck(ctx context.Context, in *SendWithAckRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SendWithAckResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Realtime_ServiceDesc.Streams[0], Realtime_SendWithAck_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SendWithAckRequest, SendWithAckResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Realtime_SendWithAckClient = grpc.ServerStreamingClient[SendWithAckResponse]
 
 func (c *realtimeClient) JoinRoom(ctx context.Context, in *JoinRoomRequest, opts ...grpc.CallOption) (*JoinRoomResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -185,6 +214,15 @@ type RealtimeServer interface {
 	// Broadcast delivers one event to every connection of a namespace, minus
 	// exceptions. Clients that are still authenticating receive nothing.
 	Broadcast(context.Context, *BroadcastRequest) (*BroadcastResponse, error)
+	// SendWithAck delivers one event to every connection of a target, each once,
+	// and asks their clients for acknowledgements. The stream tells, in this
+	// order: how many connections were asked; what became of each of them, once
+	// each, as it becomes known; nothing more, and status OK.
+	//
+	// A client acknowledges an event by calling the function that it finds
+	// behind the event's arguments: `socket.on(name, (...args, ack) => ack(…))`.
+	// What it acknowledges twice, late, or without having been asked is ignored.
+	SendWithAck(*SendWithAckRequest, grpc.ServerStreamingServer[SendWithAckResponse]) error
 	// JoinRoom makes every connection of a target a member of rooms. When it
 	// returns, a Send to one of these rooms reaches them.
 	JoinRoom(context.Context, *JoinRoomRequest) (*JoinRoomResponse, error)
@@ -217,6 +255,9 @@ func (UnimplementedRealtimeServer) Send(context.Context, *SendRequest) (*SendRes
 }
 func (UnimplementedRealtimeServer) Broadcast(context.Context, *BroadcastRequest) (*BroadcastResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Broadcast not implemented")
+}
+func (UnimplementedRealtimeServer) SendWithAck(*SendWithAckRequest, grpc.ServerStreamingServer[SendWithAckResponse]) error {
+	return status.Error(codes.Unimplemented, "method SendWithAck not implemented")
 }
 func (UnimplementedRealtimeServer) JoinRoom(context.Context, *JoinRoomRequest) (*JoinRoomResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method JoinRoom not implemented")
@@ -295,6 +336,17 @@ func _Realtime_Broadcast_Handler(srv interface{}, ctx context.Context, dec func(
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _Realtime_SendWithAck_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(SendWithAckRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RealtimeServer).SendWithAck(m, &grpc.GenericServerStream[SendWithAckRequest, SendWithAckResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Realtime_SendWithAckServer = grpc.ServerStreamingServer[SendWithAckResponse]
 
 func _Realtime_JoinRoom_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(JoinRoomRequest)
@@ -466,6 +518,12 @@ var Realtime_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Realtime_CountConnections_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "SendWithAck",
+			Handler:       _Realtime_SendWithAck_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "realtime/v1/realtime.proto",
 }

@@ -116,6 +116,10 @@ const (
 	// more rooms than the server allows. If only some would,
 	// JoinRoomResponse.refused counts them.
 	ErrorReason_ERROR_REASON_TOO_MANY_ROOMS ErrorReason = 8
+	// RESOURCE_EXHAUSTED: the server waits for as many acknowledgements of
+	// clients as it may, so SendWithAck has sent nothing. RetryInfo says when to
+	// try again.
+	ErrorReason_ERROR_REASON_TOO_MANY_ACKS ErrorReason = 9
 )
 
 // Enum value maps for ErrorReason.
@@ -130,6 +134,7 @@ var (
 		6: "ERROR_REASON_DRAINING",
 		7: "ERROR_REASON_INTERNAL",
 		8: "ERROR_REASON_TOO_MANY_ROOMS",
+		9: "ERROR_REASON_TOO_MANY_ACKS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -141,6 +146,7 @@ var (
 		"ERROR_REASON_DRAINING":             6,
 		"ERROR_REASON_INTERNAL":             7,
 		"ERROR_REASON_TOO_MANY_ROOMS":       8,
+		"ERROR_REASON_TOO_MANY_ACKS":        9,
 	}
 )
 
@@ -776,7 +782,7 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x18REPORT_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11REPORT_LEVEL_NONE\x10\x01\x12\x17\n" +
 	"\x13REPORT_LEVEL_ROUTED\x10\x02\x12\x18\n" +
-	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\xbd\x02\n" +
+	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\xdd\x02\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12$\n" +
@@ -786,7 +792,8 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	" ERROR_REASON_CREDENTIALS_INVALID\x10\x05\x12\x19\n" +
 	"\x15ERROR_REASON_DRAINING\x10\x06\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\a\x12\x1f\n" +
-	"\x1bERROR_REASON_TOO_MANY_ROOMS\x10\bBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"\x1bERROR_REASON_TOO_MANY_ROOMS\x10\b\x12\x1e\n" +
+	"\x1aERROR_REASON_TOO_MANY_ACKS\x10\tBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_types_proto_rawDescOnce sync.Once
