@@ -76,6 +76,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (1m).
 	  done; \
 	done
 
+.PHONY: bench
+bench: build ## Measure the server against the floor (some minutes; BENCH='-rounds 1' for one round).
+	@TEST_SERVER_BIN=$(SERVER) go test ./bench/compare -count=1 -timeout 30m -v -run TestCompare -full -rounds 3 $(BENCH)
+
 %/node_modules/.installed: %/package-lock.json
 	@cd $* && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@

@@ -30,9 +30,15 @@ type Delivery struct {
 // Run sends the events, every other one with Send to a room and with
 // Broadcast, and follows them to the clients.
 func (d *Delivery) Run(ctx context.Context) (Counts, error) {
+	return Follow(d.Clients, d.Pace.Total, func() error { return d.send(ctx) })
+}
+
+// Follow has somebody send numbered events and the end to all clients, and
+// follows them.
+func Follow(clients []*client.Conn, total int, send func() error) (Counts, error) {
 	var sender errgroup.Group
-	sender.Go(func() error { return d.send(ctx) })
-	counts, err := follow(d.Clients, d.Pace.Total, eventNumber)
+	sender.Go(send)
+	counts, err := follow(clients, total, eventNumber)
 	if failed := sender.Wait(); failed != nil {
 		err = failed // and what the clients missed follows from it
 	}

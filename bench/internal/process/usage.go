@@ -8,30 +8,61 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 )
 
-// clockTick is the unit of the times in /proc, the same on every Linux that Go
-// runs on.
-const clockTick = 10 * time.Millisecond
-
-// CPU is the processor time that the program has used so far. Only Linux tells.
+// CPU is the processor time that the program's threads have used so far. Only
+// Linux tells.
 func (p *Process) CPU() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.PID))
 	if err != nil {
 		return 0, err
 	}
-	// Fields 14 and 15, utime and stime (man proc_pid_stat), counted from
-	// behind the name, which may hold anything.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat: %q", p.PID, stat)
+	var all time.Duration
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has just ended
+		}
+		if err != nil {
+			return 0, err
+		}
+		used, _, _ := strings.Cut(string(stat), " ") // nanoseconds
+		n, err := strconv.ParseInt(used, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", thread, err)
+		}
+		all += time.Duration(n)
 	}
-	user, userErr := strconv.Atoi(fields[11])
-	system, systemErr := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * clockTick, errors.Join(userErr, systemErr)
+	if all == 0 {
+		return 0, fmt.Errorf("process %d has used no time", p.PID)
+	}
+	return all, nil
+}
+
+// Resident is the memory that the program has in use now, in bytes, after it has
+// given back what it can, if it knows how to be asked. Only Linux tells.
+func (p *Process) Resident(t *testing.T) int {
+	t.Helper()
+	if p.Addresses["admin"] != "" {
+		if err := p.CollectGarbage(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kilobytes, err := strconv.Atoi(strings.Fields(rest + " ?")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes << 10
 }
 
 // Metrics are the metrics without labels that the admin listener shows.
