@@ -81,7 +81,7 @@ func (n *Namespace) EmitWithAck(t Target, e *Event, within time.Duration) (*Acks
 	p.ID, p.HasID = a.id, true
 	n.server.metrics.emitted.Inc()
 	n.server.metrics.deliveries.Add(float64(len(sockets)))
-	a.ask(sockets, encode(p, engineio.Options{Volatile: e.Volatile, Expires: e.Expires}))
+	a.ask(sockets, newOutgoing(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}))
 	return a, nil
 }
 
@@ -114,11 +114,11 @@ func (s *Server) newAcks(sockets []*Socket, within time.Duration) (*Acks, error)
 	return a, nil
 }
 
-// ask queues the frame for sockets, then writes.
-func (a *Acks) ask(sockets []*Socket, frame *engineio.Frame) {
+// ask queues the packet for sockets, then writes.
+func (a *Acks) ask(sockets []*Socket, packet *outgoing) {
 	flushes := sockets[:0] // those whose writing is up to us
 	for _, s := range sockets {
-		flush, err := s.queueAsking(a, frame)
+		flush, err := s.queueAsking(a, packet)
 		if flush {
 			flushes = append(flushes, s)
 		}
@@ -237,8 +237,10 @@ func (s *Server) settle(n int, outcome string) {
 	}
 }
 
-// queueAsking queues a frame as Socket.queue does, and waits for its acknowledgement.
-func (s *Socket) queueAsking(a *Acks, f *engineio.Frame) (flush bool, err error) {
+// queueAsking queues a packet as Socket.queue does, and waits for its
+// acknowledgement.
+func (s *Socket) queueAsking(a *Acks, o *outgoing) (flush bool, err error) {
+	f := o.frame(s.conn.dialect)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != connected {

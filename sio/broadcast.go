@@ -45,21 +45,21 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	if e.Tracked && len(sockets) > 0 {
 		d.tally = engineio.NewTally(len(sockets))
 	}
-	frame := encode(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires, Tally: d.tally})
+	packet := newOutgoing(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires, Tally: d.tally})
 	n.server.metrics.emitted.Inc()
 	n.server.metrics.deliveries.Add(float64(len(sockets)))
-	deliver(sockets, frame)
+	deliver(sockets, packet)
 	clear(sockets)
 	*pooled = sockets[:0]
 	receivers.Put(pooled)
 	return d, nil
 }
 
-// deliver queues a frame for sockets, then writes.
-func deliver(sockets []*Socket, frame *engineio.Frame) {
+// deliver queues a packet for sockets, then writes.
+func deliver(sockets []*Socket, packet *outgoing) {
 	flushes := sockets[:0] // those whose writing is up to us
 	for _, s := range sockets {
-		if flush, _ := s.queue(frame); flush { // who has left, or is too slow, is no error of the others
+		if flush, _ := s.queue(packet); flush { // who has left, or is too slow, is no error of the others
 			flushes = append(flushes, s)
 		}
 	}

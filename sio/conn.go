@@ -24,6 +24,7 @@ type conn struct {
 
 	mu      sync.Mutex
 	closed  bool
+	dialect dialect   // immutable
 	sockets []*Socket // connecting or connected; rarely more than one
 	// left are the namespaces that the server or the client has ended last:
 	// packets for them may still be under way.
@@ -36,8 +37,8 @@ type conn struct {
 	flow flow
 }
 
-func newConn(server *Server, session *engineio.Session, h *Handshake) *conn {
-	c := &conn{server: server, session: session, handshake: h}
+func newConn(server *Server, session *engineio.Session, h *Handshake, d dialect) *conn {
+	c := &conn{server: server, session: session, handshake: h, dialect: d}
 	c.decoder.MaxAttachments = server.cfg.MaxAttachments
 	c.flow = flow{session: session, limit: server.cfg.MaxInbox}
 	server.wg.Add(1)
@@ -49,15 +50,12 @@ func newConn(server *Server, session *engineio.Session, h *Handshake) *conn {
 func (c *conn) Message(m engineio.Message) error {
 	c.recv.Lock()
 	defer c.recv.Unlock()
-	var p *parser.Packet
-	var err error
-	if m.Binary {
-		p, err = c.decoder.Binary(m.Data)
-	} else {
-		p, err = c.decoder.Text(m.Data)
-	}
+	p, err := c.decode(m)
 	if err != nil || p == nil {
 		return err
+	}
+	if c.speaks4() {
+		from4(p)
 	}
 	return c.dispatch(p)
 }
@@ -111,7 +109,7 @@ func (c *conn) connect(p *parser.Packet) error {
 // turnAway refuses a client that nobody had to be asked about.
 func (c *conn) turnAway(namespace string, r *Refusal) error {
 	c.server.metrics.refused.WithLabelValues(refusalCauses[r]).Inc()
-	return ignoreClosed(c.session.Send(refusalFrame(namespace, r)))
+	return ignoreClosed(c.session.Send(connectError(namespace, refusalData(r)).frame(c.dialect)))
 }
 
 // add gives the conn a socket that connects, unless the session has ended. The
@@ -159,7 +157,7 @@ func (c *conn) connected() { c.await(nil) }
 // once, because the client may answer with another CONNECT, whose own answer
 // must come after. A client that has no socket left may stay for a short
 // while.
-func (c *conn) drop(s *Socket, wasConnected bool, last []*engineio.Frame) (flush bool) {
+func (c *conn) drop(s *Socket, wasConnected bool, last []*outgoing) (flush bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sockets = slices.DeleteFunc(c.sockets, func(other *Socket) bool { return other == s })
@@ -181,11 +179,11 @@ func (c *conn) leave(namespace string) {
 	c.left = append(c.left, namespace)
 }
 
-// queue queues frames up to the first that the session does not take: it has
+// queue queues packets up to the first that the session does not take: it has
 // ended then, or Flush ends it. The caller flushes.
-func (c *conn) queue(frames []*engineio.Frame) (flush bool) {
-	for _, f := range frames {
-		mustFlush, err := c.session.Queue(f)
+func (c *conn) queue(packets []*outgoing) (flush bool) {
+	for _, o := range packets {
+		mustFlush, err := c.session.Queue(o.frame(c.dialect))
 		flush = flush || mustFlush
 		if err != nil {
 			break
@@ -233,14 +231,19 @@ func (c *conn) Closed(reason engineio.Reason) {
 	}
 }
 
-// refusalFrame makes the CONNECT_ERROR packet of a refusal.
-func refusalFrame(namespace string, r *Refusal) *engineio.Frame {
+// connectError makes the packet that keeps a client out.
+func connectError(namespace string, data []byte) *outgoing {
+	return newOutgoing(&parser.Packet{Type: parser.ConnectError, Namespace: namespace, Data: data}, engineio.Options{})
+}
+
+// refusalData is what CONNECT_ERROR says of a refusal.
+func refusalData(r *Refusal) []byte {
 	data, err := json.Marshal(struct {
 		Message string          `json:"message"`
 		Data    json.RawMessage `json:"data,omitempty"`
 	}{r.Message, r.Data})
 	if err != nil { // the handler's data is no JSON
-		return refusalFrame(namespace, &Refusal{Message: r.Message})
+		return refusalData(&Refusal{Message: r.Message})
 	}
-	return encode(&parser.Packet{Type: parser.ConnectError, Namespace: namespace, Data: data}, engineio.Options{})
+	return data
 }

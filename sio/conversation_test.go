@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -195,7 +196,24 @@ func (n *narrator) listen(acks *Acks) {
 }
 
 func TestConversations(t *testing.T) {
-	siotest.Play(t, func(t *testing.T, voice siotest.Voice) siotest.World {
+	siotest.Play(t, "testdata", buildWorld(func(*Config) {}))
+}
+
+func TestConversationsOfProtocol4(t *testing.T) {
+	siotest.Play(t, "testdata/protocol4", buildWorld(func(cfg *Config) { cfg.Engine.AllowEIO3 = true }))
+}
+
+// TestConversationsWithoutRoot is about a server that does not have the
+// namespace "/".
+func TestConversationsWithoutRoot(t *testing.T) {
+	siotest.Play(t, "testdata/protocol4/rootless", buildWorld(func(cfg *Config) {
+		cfg.Engine.AllowEIO3 = true
+		cfg.Namespaces = []string{"/chat"}
+	}))
+}
+
+func buildWorld(change func(*Config)) func(*testing.T, siotest.Voice) siotest.World {
+	return func(t *testing.T, voice siotest.Voice) siotest.World {
 		t.Helper()
 		n := &narrator{server: voice("server"), chat: voice("chat"), answer: voice("answer"), gate: make(chan struct{})}
 		cfg := DefaultConfig()
@@ -205,14 +223,18 @@ func TestConversations(t *testing.T) {
 		cfg.MaxRooms = 3
 		cfg.MaxInbox = 1000
 		cfg.MaxPendingAcks, cfg.MaxAckQueue = 3, 1000
+		change(&cfg)
 		server, err := New(cfg, n, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		if err != nil {
 			t.Fatal(err)
 		}
+		mux := http.NewServeMux()
+		mux.Handle("/", server)
+		mux.Handle(siotest.MsgpackPath, server.Msgpack())
 		return siotest.World{
-			Handler: server,
+			Handler: mux,
 			Server:  func(line string) error { return n.do(server, line) },
 			Close:   server.Close,
 		}
-	})
+	}
 }

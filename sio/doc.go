@@ -1,5 +1,7 @@
 // Package sio is a Socket.IO server: protocol 5, as spoken by socket.io-client
-// 3 and 4, over package engineio.
+// 3 and 4, over package engineio. If Config allows it, protocol 4 of
+// socket.io-client 2 as well (protocol4.go). Server.Msgpack is the door for those
+// who speak MessagePack; all of them share namespaces and rooms.
 //
 // It knows sockets, namespaces, rooms and events, and asks a Handler for every
 // decision:

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
@@ -70,10 +69,4 @@ func nameProblem(name string) string {
 		return "must be UTF-8 without NUL"
 	}
 	return ""
-}
-
-// encode makes the frame of a packet, for all its receivers.
-func encode(p *parser.Packet, options engineio.Options) *engineio.Frame {
-	text := parser.Append(make([]byte, 0, len(p.Data)+len(p.Namespace)+32), p)
-	return engineio.NewFrame(text, p.Attachments, options)
 }

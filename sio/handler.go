@@ -88,7 +88,7 @@ func (e *ClientEvent) Ack(args ...Arg) error {
 		return err
 	}
 	if e.acked.CompareAndSwap(false, true) {
-		_ = e.socket.send(encode(p, engineio.Options{})) // a client that has left waits for nothing
+		_ = e.socket.send(newOutgoing(p, engineio.Options{})) // a client that has left waits for nothing
 	}
 	return nil
 }

@@ -40,9 +40,9 @@ func (s *Socket) decide(ctx context.Context) {
 		s.refuse(err)
 		return
 	}
-	frames, err := s.firstFrames(welcome)
+	first, err := s.firstPackets(welcome)
 	if err == nil {
-		err = s.accept(welcome, frames)
+		err = s.accept(welcome, first)
 	}
 	switch {
 	case err == nil:
@@ -73,24 +73,24 @@ func (s *Socket) ask(ctx context.Context) (welcome *Welcome, err error) {
 	return welcome, err
 }
 
-// firstFrames are what an accepted client receives first: CONNECT, and the
+// firstPackets are what an accepted client receives first: CONNECT, and the
 // events of the Welcome.
-func (s *Socket) firstFrames(w *Welcome) ([]*engineio.Frame, error) {
-	frames := []*engineio.Frame{s.connectFrame()}
+func (s *Socket) firstPackets(w *Welcome) ([]*outgoing, error) {
+	packets := []*outgoing{s.connectPacket()}
 	for _, e := range w.Events {
 		p, err := e.packet(s.namespace.name)
 		if err != nil {
 			return nil, err
 		}
-		frames = append(frames, encode(p, engineio.Options{Plain: e.Plain, Expires: e.Expires}))
+		packets = append(packets, newOutgoing(p, engineio.Options{Plain: e.Plain, Expires: e.Expires}))
 	}
-	return frames, nil
+	return packets, nil
 }
 
 // accept makes the client a member of its namespace and tells it so. The error
 // is errLeft, errNamespaceLimit or ErrTooManyRooms.
-func (s *Socket) accept(w *Welcome, frames []*engineio.Frame) error {
-	flush, err := s.enter(w, frames)
+func (s *Socket) accept(w *Welcome, first []*outgoing) error {
+	flush, err := s.enter(w, first)
 	if flush {
 		s.conn.session.Flush()
 	}
@@ -101,7 +101,7 @@ func (s *Socket) accept(w *Welcome, frames []*engineio.Frame) error {
 // queued but not written: whoever finds the socket in the index and wants to
 // send waits that long, so that CONNECT and the first events come first on the
 // wire.
-func (s *Socket) enter(w *Welcome, frames []*engineio.Frame) (flush bool, err error) {
+func (s *Socket) enter(w *Welcome, first []*outgoing) (flush bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancel = nil
@@ -120,13 +120,17 @@ func (s *Socket) enter(w *Welcome, frames []*engineio.Frame) (flush bool, err er
 	s.state = connected
 	s.conn.connected()
 	s.namespace.sockets.Inc()
-	return s.conn.queue(frames), nil
+	return s.conn.queue(first), nil
 }
 
-// connectFrame tells a client its id (protocol, "Connection to a namespace").
-func (s *Socket) connectFrame() *engineio.Frame {
-	data := []byte(`{"sid":"` + s.ID() + `"}`)
-	return encode(&parser.Packet{Type: parser.Connect, Namespace: s.namespace.name, Data: data}, engineio.Options{})
+// connectPacket tells a client its id (protocol, "Connection to a namespace"),
+// unless it knows it.
+func (s *Socket) connectPacket() *outgoing {
+	p := &parser.Packet{Type: parser.Connect, Namespace: s.namespace.name}
+	if !s.conn.speaks4() {
+		p.Data = []byte(`{"sid":"` + s.ID() + `"}`)
+	}
+	return newOutgoing(p, engineio.Options{})
 }
 
 // errInternal is what a client sees when the Handler failed.
@@ -143,7 +147,8 @@ func (s *Socket) refuse(err error) {
 	if !ours {
 		cause = "handler"
 	}
-	if s.close(End{}, []*engineio.Frame{refusalFrame(s.namespace.name, refusal)}) {
+	told := connectError(s.namespace.name, s.conn.refusalData(refusal))
+	if s.close(End{}, []*outgoing{told}) {
 		s.conn.server.metrics.refused.WithLabelValues(cause).Inc()
 		s.conn.server.log.Debug("socket refused",
 			slog.String("sid", s.conn.session.ID()), slog.String("namespace", s.namespace.name))
@@ -167,45 +172,45 @@ type Disconnect struct {
 // Disconnect ends the socket. What was emitted before is delivered. The error
 // is a *FieldError about Last; the socket then lives on.
 func (s *Socket) Disconnect(d Disconnect) error {
-	frames, err := d.frames(s.namespace)
+	last, err := d.packets(s.namespace)
 	if err == nil {
-		s.disconnect(d, frames)
+		s.disconnect(d, last)
 	}
 	return err
 }
 
-// frames are the last that a client of the namespace receives.
-func (d *Disconnect) frames(n *Namespace) ([]*engineio.Frame, error) {
-	var frames []*engineio.Frame
+// packets are the last that a client of the namespace receives.
+func (d *Disconnect) packets(n *Namespace) ([]*outgoing, error) {
+	var packets []*outgoing
 	if d.Last != nil {
 		p, err := d.Last.packet(n.name)
 		if err != nil {
 			return nil, err
 		}
-		frames = append(frames, encode(p, engineio.Options{}))
+		packets = append(packets, newOutgoing(p, engineio.Options{}))
 	}
 	if !d.Reconnect {
-		frames = append(frames, n.goodbye)
+		packets = append(packets, n.goodbye)
 	}
-	return frames, nil
+	return packets, nil
 }
 
-func (s *Socket) disconnect(d Disconnect, frames []*engineio.Frame) {
+func (s *Socket) disconnect(d Disconnect, last []*outgoing) {
 	end := End{Reason: d.Reason, Detail: d.Detail}
 	if end.Reason == 0 {
 		end.Reason = ReasonServerDisconnect
 	}
-	if s.close(end, frames) && d.Reconnect {
+	if s.close(end, last) && d.Reconnect {
 		s.conn.session.Close(engineio.ForcedClose)
 	}
 }
 
 // close is the only end of a socket. The first caller wins and gets true. last
-// are the frames that the client still receives.
+// are the packets that the client still receives.
 //
 // The socket leaves the index before the Handler is told. The server waits for
 // this function, because it may employ a worker.
-func (s *Socket) close(end End, last []*engineio.Frame) bool {
+func (s *Socket) close(end End, last []*outgoing) bool {
 	s.mu.Lock()
 	was := s.state
 	if was == closed {

@@ -19,8 +19,8 @@ type Namespace struct {
 	server  *Server
 	index   *adapter.Index[*Socket]
 	sockets prometheus.Gauge
-	goodbye *engineio.Frame // the DISCONNECT packet
-	tenancy tenancy         // the directory's
+	goodbye *outgoing // the DISCONNECT packet
+	tenancy tenancy   // the directory's
 }
 
 // newNamespace makes an empty namespace; p is nil if it is not dynamic.
@@ -29,7 +29,7 @@ func newNamespace(s *Server, name string, p *pattern) *Namespace {
 		name:    name,
 		server:  s,
 		index:   adapter.NewIndex[*Socket](s.cfg.MaxRooms),
-		goodbye: encode(&parser.Packet{Type: parser.Disconnect, Namespace: name}, engineio.Options{}),
+		goodbye: newOutgoing(&parser.Packet{Type: parser.Disconnect, Namespace: name}, engineio.Options{}),
 		tenancy: tenancy{pattern: p},
 	}
 	n.sockets = s.metrics.sockets.WithLabelValues(n.Pattern())
@@ -87,13 +87,13 @@ func (n *Namespace) Leave(t Target, rooms []string) (matched int) {
 // Disconnect ends the sockets of a target. The error is a *FieldError about
 // d.Last; nothing has happened then.
 func (n *Namespace) Disconnect(t Target, d Disconnect) (matched int, err error) {
-	frames, err := d.frames(n)
+	last, err := d.packets(n)
 	if err != nil {
 		return 0, err
 	}
 	sockets := n.Sockets(t)
 	for _, s := range sockets {
-		s.disconnect(d, frames)
+		s.disconnect(d, last)
 	}
 	return len(sockets), nil
 }

@@ -49,19 +49,28 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 	s.connects = timeout.New(cfg.ConnectTimeout, func(c *conn) { c.idle(s.connects) })
 	s.graces = timeout.New(cfg.DisconnectGrace, func(c *conn) { c.idle(s.graces) })
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.engine, err = engineio.New(cfg.Engine, opener{s}, log, reg)
+	s.engine, err = engineio.New(cfg.Engine, opener{s, inJSON}, log, reg)
 	return s, err
 }
 
-// opener gives the engine a conn for every session.
-type opener struct{ server *Server }
+// opener gives the engine a conn for every session that begins where it is
+// mounted.
+type opener struct {
+	server  *Server
+	dialect dialect
+}
 
 func (o opener) Open(session *engineio.Session, h *Handshake) engineio.Receiver {
-	return newConn(o.server, session, h)
+	return newConn(o.server, session, h, o.dialect)
 }
 
 // ServeHTTP serves the requests of all clients.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Msgpack serves the requests of all clients, too. Those that begin here speak
+// the dialect of socket.io-msgpack-parser, and live in the same namespaces and
+// rooms as the others. Mount it at a path of its own.
+func (s *Server) Msgpack() http.Handler { return s.engine.Mount(opener{s, inMsgpack}) }
 
 // Beside gives a handler of a path beside the server's, such as files that the
 // same pages load, the headers, the CORS and the patience of the server.

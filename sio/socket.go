@@ -46,7 +46,7 @@ func newSocket(n *Namespace, c *conn, auth []byte) *Socket {
 	if auth == nil {
 		s.auth = json.RawMessage(`{}`)
 	}
-	s.member.ID, s.member.Value = engineio.NewID(), s
+	s.member.ID, s.member.Value = c.socketID(n), s
 	return s
 }
 
@@ -110,22 +110,23 @@ func (s *Socket) Emit(e *Event) error {
 	if err != nil {
 		return err
 	}
-	return s.send(encode(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}))
+	return s.send(newOutgoing(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}))
 }
 
-// send queues a frame and writes it.
-func (s *Socket) send(f *engineio.Frame) error {
-	flush, err := s.queue(f)
+// send queues a packet and writes it.
+func (s *Socket) send(o *outgoing) error {
+	flush, err := s.queue(o)
 	if flush {
 		s.conn.session.Flush()
 	}
 	return err
 }
 
-// queue queues a frame, unless the socket has ended. Where the socket is being
+// queue queues a packet, unless the socket has ended. Where the socket is being
 // let in at this moment, it waits for that, so that nothing precedes the
 // CONNECT packet.
-func (s *Socket) queue(f *engineio.Frame) (flush bool, err error) {
+func (s *Socket) queue(o *outgoing) (flush bool, err error) {
+	f := o.frame(s.conn.dialect)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != connected {

@@ -42,6 +42,8 @@ type Config struct {
 type HTTP struct {
 	Listen string   `yaml:"listen"`
 	Paths  []string `yaml:"paths"`
+	// MsgpackPaths are for clients with socket.io-msgpack-parser.
+	MsgpackPaths []string `yaml:"msgpack_paths"`
 	// ServeClient serves the stock client below the paths, for pages that do
 	// not bundle their own.
 	ServeClient bool `yaml:"serve_client"`
@@ -126,8 +128,10 @@ func (c *Config) complete() {
 	if c.Dev {
 		c.completeDev()
 	}
-	for i, path := range c.HTTP.Paths {
-		c.HTTP.Paths[i] = strings.TrimSuffix(path, "/")
+	for _, paths := range [][]string{c.HTTP.Paths, c.HTTP.MsgpackPaths} {
+		for i, path := range paths {
+			paths[i] = strings.TrimSuffix(path, "/")
+		}
 	}
 	c.SocketIO.Namespaces = slices.Sorted(maps.Keys(c.Namespaces))
 	c.SocketIO.Engine.KeepHeaders = c.API.Headers
@@ -220,17 +224,7 @@ func (c *Config) validateListeners() error {
 			faults = append(faults, fmt.Errorf("%s: %q is not a loopback address, as dev needs it", l.key, l.address))
 		}
 	}
-	if len(c.HTTP.Paths) == 0 {
-		faults = append(faults, errors.New("http.paths: at least one is needed"))
-	}
-	for i, path := range c.HTTP.Paths {
-		if slices.Contains(c.HTTP.Paths[:i], path) {
-			faults = append(faults, fmt.Errorf("http.paths: %q stands twice", path))
-		}
-		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?") {
-			faults = append(faults, fmt.Errorf("http.paths: %q is no path such as /socket.io", path))
-		}
-	}
+	faults = append(faults, c.HTTP.validatePaths())
 	for _, l := range []struct {
 		key string
 		tls TLS
@@ -241,6 +235,27 @@ func (c *Config) validateListeners() error {
 	}
 	if c.GRPC.MaxMessage < 1 {
 		faults = append(faults, fmt.Errorf("grpc.max_message: %d is not a positive number of bytes", c.GRPC.MaxMessage))
+	}
+	return errors.Join(faults...)
+}
+
+func (h *HTTP) validatePaths() error {
+	var faults []error
+	if len(h.Paths) == 0 {
+		faults = append(faults, errors.New("http.paths: at least one is needed"))
+	}
+	all := slices.Concat(h.Paths, h.MsgpackPaths)
+	for i, path := range all {
+		key := "http.paths"
+		if i >= len(h.Paths) {
+			key = "http.msgpack_paths"
+		}
+		if slices.Contains(all[:i], path) {
+			faults = append(faults, fmt.Errorf("%s: %q stands twice", key, path))
+		}
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " {}?") {
+			faults = append(faults, fmt.Errorf("%s: %q is no path such as /socket.io", key, path))
+		}
 	}
 	return errors.Join(faults...)
 }

@@ -292,6 +292,10 @@ func TestRefused(t *testing.T) {
 		"a path twice": {
 			environ: complete, args: []string{"--set", "http.paths=/a,/b,/a/"}, faults: []string{`http.paths: "/a" stands twice`},
 		},
+		"a path for two dialects": {
+			environ: complete, args: []string{"--set", "http.paths=/a", "--set", "http.msgpack_paths=/m/,/a/,b"},
+			faults: []string{`http.msgpack_paths: "/a" stands twice`, `http.msgpack_paths: "b" is no path`},
+		},
 		"two documents": {
 			file: "node_id: a\n---\nnode_id: b", environ: complete, faults: []string{"{file}: has more than one YAML document"},
 		},

@@ -175,12 +175,16 @@ func buildHTTP(handler http.Handler, log *slog.Logger) *http.Server {
 
 // browserHandler serves Socket.IO at its paths, with and without a slash at the
 // end, and, under dev, the demo page.
-func browserHandler(cfg *Config, sockets http.Handler, grpcAddress string) *http.ServeMux {
+func browserHandler(cfg *Config, sockets *sio.Server, grpcAddress string) *http.ServeMux {
 	mux := http.NewServeMux()
-	for _, path := range cfg.HTTP.Paths {
-		mux.Handle(path, sockets)
-		mux.Handle(path+"/", sockets)
+	mount := func(paths []string, handler http.Handler) {
+		for _, path := range paths {
+			mux.Handle(path, handler)
+			mux.Handle(path+"/", handler)
+		}
 	}
+	mount(cfg.HTTP.Paths, sockets)
+	mount(cfg.HTTP.MsgpackPaths, sockets.Msgpack())
 	elsewhere := http.NotFoundHandler()
 	if cfg.Dev {
 		elsewhere = demoHandler(cfg, grpcAddress)

@@ -8,7 +8,8 @@ import (
 
 // Member is one socket's entry in an Index. Embed it in the socket; its zero
 // value is in no index. ID, User and Value must be set before Add and not be
-// changed after it.
+// changed after it. A member may have the id of one that is about to be
+// removed; the id then stands for the newer one.
 type Member[M any] struct {
 	ID    string
 	User  string // "" belongs to no user
@@ -70,7 +71,9 @@ func (x *Index[M]) Remove(m *Member[M]) {
 		return
 	}
 	m.present = false
-	delete(x.ids, m.ID)
+	if x.ids[m.ID] == m { // else its successor is there already
+		delete(x.ids, m.ID)
+	}
 	x.all.remove(m.all, func(last *Member[M], to int) { last.all = to })
 	if m.User != "" {
 		x.users.leave(m.user, func(last *Member[M], to int) { last.user.index = to })

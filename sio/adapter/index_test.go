@@ -155,3 +155,25 @@ func BenchmarkMatch(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/10_000, "ns/member")
 }
+
+// TestSuccessor has a member come with the id of one that is about to go.
+func TestSuccessor(t *testing.T) {
+	x := NewIndex[string](roomLimit)
+	old, young := &Member[string]{ID: "1", Value: "old"}, &Member[string]{ID: "1", Value: "young"}
+	for _, m := range []*Member[string]{old, young} {
+		if err := x.Add(m, []string{"a"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.Remove(old)
+	if m, ok := x.Get("1"); !ok || m != young {
+		t.Errorf("the id stands for %v", m)
+	}
+	if got := x.Match(nil, Target{Rooms: []string{"a"}, IDs: []string{"1"}}); !slices.Equal(got, []string{"young"}) {
+		t.Errorf("the room has %v", got)
+	}
+	x.Remove(young)
+	if _, ok := x.Get("1"); ok || len(x.Rooms()) > 0 {
+		t.Errorf("something is left: %v", x.Rooms())
+	}
+}

@@ -14,6 +14,8 @@ type Config struct {
 	Transports []string `yaml:"transports"`
 	// AllowUpgrades lets a polling session move to a WebSocket.
 	AllowUpgrades bool `yaml:"allow_upgrades"`
+	// AllowEIO3 lets clients of Socket.IO 2 in, which speak Engine.IO 3.
+	AllowEIO3 bool `yaml:"allow_eio3"`
 	// PingInterval is the time between two pings of the server.
 	PingInterval time.Duration `yaml:"ping_interval"`
 	// PingTimeout is how long a client may take to answer a ping.

@@ -39,6 +39,8 @@ func (n *narrator) Message(m Message) error {
 	return nil
 }
 
+func (*narrator) Opened() {}
+
 func (n *narrator) Closed(reason Reason) { n.log("closed: %s", reason) }
 
 // do is what the line `server …` of a conversation means here.
@@ -49,6 +51,8 @@ func (n *narrator) do(server *Server, line string) error {
 		return n.session.Send(NewFrame([]byte(rest), nil, Options{}))
 	case "attach":
 		return n.session.Send(NewFrame([]byte(rest), [][]byte{{1, 2, 3}, {}}, Options{}))
+	case "bytes":
+		return n.session.Send(NewBinaryFrame([]byte(rest), Options{}))
 	case "volatile":
 		return n.session.Send(NewFrame([]byte(rest), nil, Options{Volatile: true}))
 	case "expires": // in a second
@@ -68,11 +72,20 @@ func (n *narrator) do(server *Server, line string) error {
 }
 
 func TestConversations(t *testing.T) {
-	siotest.Play(t, func(t *testing.T, voice siotest.Voice) siotest.World {
+	siotest.Play(t, "testdata", buildWorld(func(*Config) {}))
+}
+
+func TestConversationsOfEngineIO3(t *testing.T) {
+	siotest.Play(t, "testdata/eio3", buildWorld(func(cfg *Config) { cfg.AllowEIO3 = true }))
+}
+
+func buildWorld(change func(*Config)) func(*testing.T, siotest.Voice) siotest.World {
+	return func(t *testing.T, voice siotest.Voice) siotest.World {
 		t.Helper()
 		n := &narrator{log: voice("server")}
 		cfg := DefaultConfig()
 		cfg.MaxPayload = 1000
+		change(&cfg)
 		server, err := New(cfg, n, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		if err != nil {
 			t.Fatal(err)
@@ -82,5 +95,5 @@ func TestConversations(t *testing.T) {
 			Server:  func(line string) error { return n.do(server, line) },
 			Close:   server.Close,
 		}
-	})
+	}
 }

@@ -102,7 +102,7 @@ func (z *deflater) appendMessage(b []byte, op ws.OpCode, message []byte, thresho
 			return b
 		}
 	}
-	return append(appendHeader(b, op, len(message)), message...)
+	return appendMessage(b, op, message)
 }
 
 // deflate returns a compressed message, which is valid until the next call.
@@ -115,26 +115,26 @@ func (z *deflater) deflate(message []byte) []byte {
 }
 
 // deflated returns the frame as it is sent to those who negotiated compression.
-// It is compressed once, for all of them.
-func (f *Frame) deflated(threshold int) []byte {
+// It is compressed once, for all of them that speak the same revision.
+func (f *Frame) deflated(w wire, threshold int) []byte {
 	if f.plain || !f.reaches(threshold) {
-		return f.websocket
+		return f.onWebSocket(w)
 	}
-	f.makeSmall.Do(func() {
+	if len(f.attachments) == 0 {
+		w = wire4 // text is the same in all revisions
+	}
+	return f.otherForms().deflated[w].get(func() []byte {
 		z := deflaters.Get().(*deflater) //nolint:errcheck // the pool holds nothing else
 		defer deflaters.Put(z)
-		small := z.appendMessage(nil, ws.OpText, f.text, threshold)
-		for _, a := range f.attachments {
-			small = z.appendMessage(small, ws.OpBinary, a, threshold)
-		}
-		f.small = small
+		return f.encode(w, func(b []byte, op ws.OpCode, message []byte) []byte {
+			return z.appendMessage(b, op, message, threshold)
+		})
 	})
-	return f.small
 }
 
 // reaches reports whether any message of the frame is of a size.
 func (f *Frame) reaches(size int) bool {
-	if len(f.text) >= size {
+	if f.text != nil && len(f.text) >= size {
 		return true
 	}
 	for _, a := range f.attachments {

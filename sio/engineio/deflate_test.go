@@ -270,7 +270,7 @@ func BenchmarkDeflated(b *testing.B) {
 			for b.Loop() {
 				f := NewFrame(text, nil, Options{})
 				for range receivers {
-					f.deflated(1024)
+					f.deflated(wire4, 1024)
 				}
 			}
 		})

@@ -1,4 +1,4 @@
-// Package engineio is an Engine.IO 4 server: it moves opaque messages over
+// Package engineio is an Engine.IO server: it moves opaque messages over
 // sessions, and knows when a session ended and why.
 //
 // A session begins with long-polling requests or a WebSocket, and may be
@@ -22,10 +22,12 @@
 //	headers.go      what stands in every answer; cookie.go in the first one
 //	polling.go      long-polling; packet.go reads its bodies
 //	websocket.go    the WebSocket transport; upgrade.go the way to it
+//	wire.go         how packets look; eio3.go in Engine.IO 3
+//	mount.go        sessions of more than one Handler
 //	wsframe.go      the WebSocket protocol as a pure function over bytes
 //	deflate.go      permessage-deflate; httpcompression.go for polls
 //	poller_*.go     who waits for WebSockets: goroutines, or an event loop
 //
 // The protocol is https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol,
-// revision 4.
+// revision 4. Revision 3 is served as well, if Config allows it.
 package engineio

@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/base64"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -12,24 +13,46 @@ import (
 // transport. It is encoded once, shared by all sessions that it is sent to,
 // and never changes. It is written whole or not at all.
 type Frame struct {
-	// websocket holds the WebSocket frames of all messages.
+	// websocket holds the WebSocket frames of all messages, as they are in
+	// Engine.IO 4.
 	websocket []byte
-	// text is the text packet, a part of websocket.
+	// text is the text packet, a part of websocket; nil if there are only
+	// bytes.
 	text        []byte
 	attachments [][]byte
-	// body holds the packets as they stand in a polling body, if there are
-	// attachments and somebody polls.
-	body     []byte
-	makeBody sync.Once
-
-	// small holds the WebSocket frames for those who negotiated compression.
-	small     []byte
-	makeSmall sync.Once
+	// forms are what the frame is elsewhere; nil while nobody has asked.
+	forms atomic.Pointer[forms]
 
 	plain    bool // not to be compressed
 	volatile bool
 	expires  time.Time
 	tally    *Tally
+}
+
+// forms are what a frame is elsewhere than on a plain WebSocket of Engine.IO 4.
+// Each is made when it is first wanted.
+type forms struct {
+	body      form        // in a polling body of Engine.IO 4, if there are attachments
+	websocket [wires]form // on a WebSocket, if there are attachments
+	deflated  [wires]form // on one that compresses
+}
+
+// form is one of them.
+type form struct {
+	once  sync.Once
+	bytes []byte
+}
+
+func (f *form) get(encode func() []byte) []byte {
+	f.once.Do(func() { f.bytes = encode() })
+	return f.bytes
+}
+
+func (f *Frame) otherForms() *forms {
+	if f.forms.Load() == nil {
+		f.forms.CompareAndSwap(nil, &forms{}) // somebody else may have been faster
+	}
+	return f.forms.Load()
 }
 
 // Options say how a Frame is delivered.
@@ -47,9 +70,20 @@ type Options struct {
 
 // NewFrame encodes a text message and the binary messages that follow it.
 func NewFrame(text []byte, attachments [][]byte, options Options) *Frame {
-	f := newFrame(packetMessage, text, attachments)
+	return newFrame(packetMessage, text, attachments).with(options)
+}
+
+func (f *Frame) with(options Options) *Frame {
 	f.volatile, f.plain, f.expires, f.tally = options.Volatile, options.Plain, options.Expires, options.Tally
 	return f
+}
+
+// NewBinaryFrame encodes a message of bytes alone.
+func NewBinaryFrame(data []byte, options Options) *Frame {
+	b := appendMessage(make([]byte, 0, ws.MaxHeaderSize+len(data)), ws.OpBinary, data)
+	start := len(b) - len(data)
+	f := &Frame{websocket: b, attachments: [][]byte{b[start:len(b):len(b)]}}
+	return f.with(options)
 }
 
 // packetFrame makes the frame of a packet of the Engine.IO protocol itself.
@@ -70,13 +104,37 @@ func newFrame(t packetType, data []byte, attachments [][]byte) *Frame {
 	return &Frame{websocket: b, text: text, attachments: attachments}
 }
 
-// polling returns the packets as they stand in a polling body.
+// polling returns the packets as they stand in a polling body of Engine.IO 4.
 func (f *Frame) polling() []byte {
 	if len(f.attachments) == 0 {
 		return f.text
 	}
-	f.makeBody.Do(func() { f.body = appendPolling(f.text, f.attachments) })
-	return f.body
+	return f.otherForms().body.get(func() []byte { return appendPolling(f.text, f.attachments) })
+}
+
+// onWebSocket returns the WebSocket frames of all messages.
+func (f *Frame) onWebSocket(w wire) []byte {
+	if w == wire4 || len(f.attachments) == 0 {
+		return f.websocket // text is the same in all revisions
+	}
+	return f.otherForms().websocket[w].get(func() []byte { return f.encode(w, appendMessage) })
+}
+
+// encode has add append each message to the WebSocket frames of those before.
+func (f *Frame) encode(w wire, add func(b []byte, op ws.OpCode, message []byte) []byte) (b []byte) {
+	if f.text != nil {
+		b = add(b, ws.OpText, f.text)
+	}
+	for _, a := range f.attachments {
+		op, message := w.attachment(a)
+		b = add(b, op, message)
+	}
+	return b
+}
+
+// appendMessage appends a message as a WebSocket frame.
+func appendMessage(b []byte, op ws.OpCode, message []byte) []byte {
+	return append(appendHeader(b, op, len(message)), message...)
 }
 
 // controlFrame makes the frame of a packet that WebSocket itself defines; no
@@ -85,12 +143,14 @@ func controlFrame(op ws.OpCode, payload []byte) *Frame {
 	return &Frame{websocket: append(appendHeader(nil, op, len(payload)), payload...)}
 }
 
-// appendPolling appends attachments to a text packet as they stand in a
-// polling body (protocol, "HTTP long-polling, packet encoding").
+// appendPolling appends attachments to a text packet, if there is one, as they
+// stand in a polling body (protocol, "HTTP long-polling, packet encoding").
 func appendPolling(text []byte, attachments [][]byte) []byte {
 	for _, a := range attachments {
-		text = append(text, separator, 'b')
-		text = base64.StdEncoding.AppendEncode(text, a)
+		if len(text) > 0 {
+			text = append(text, separator)
+		}
+		text = base64.StdEncoding.AppendEncode(append(text, 'b'), a)
 	}
 	return text
 }

@@ -99,7 +99,7 @@ func FuzzPollingBody(f *testing.F) {
 		for i, p := range packets {
 			switch {
 			case p.binary && i == 0:
-				again = appendPolling(nil, [][]byte{p.data})[1:] // without the separator
+				again = appendPolling(nil, [][]byte{p.data})
 			case p.binary:
 				again = appendPolling(again, [][]byte{p.data})
 			case i == 0:

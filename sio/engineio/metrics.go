@@ -1,6 +1,8 @@
 package engineio
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -8,7 +10,7 @@ import (
 // metrics counts what an operator wants to know of the sessions.
 type metrics struct {
 	sessions prometheus.Gauge
-	openings *prometheus.CounterVec // by transport
+	openings *prometheus.CounterVec // by transport and protocol
 	closings *prometheus.CounterVec // by reason
 	upgrades *prometheus.CounterVec // by outcome
 	refused  *prometheus.CounterVec // by code
@@ -23,12 +25,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return auto.NewCounter(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help})
 	}
-	vec := func(name, help, label string) *prometheus.CounterVec {
-		return auto.NewCounterVec(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help}, []string{label})
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return auto.NewCounterVec(prometheus.CounterOpts{Name: "realtime_engine_" + name, Help: help}, labels)
 	}
 	return &metrics{
 		sessions: auto.NewGauge(prometheus.GaugeOpts{Name: "realtime_engine_sessions", Help: "Engine.IO sessions that are open."}),
-		openings: vec("sessions_opened_total", "Sessions opened, by the transport they began with.", "transport"),
+		openings: vec("sessions_opened_total", "Sessions opened, by the transport they began with and the revision of Engine.IO.", "transport", "protocol"),
 		closings: vec("sessions_closed_total", "Sessions ended, by reason.", "reason"),
 		upgrades: vec("upgrades_total", "Upgrades from polling to WebSocket, by outcome: done, timeout.", "outcome"),
 		refused:  vec("requests_refused_total", "Requests answered with an Engine.IO error, by its code.", "code"),
@@ -39,13 +41,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
-func (m *metrics) opened(websocket bool) {
+// opened counts a session; its lock is held.
+func (m *metrics) opened(s *Session) {
 	m.sessions.Inc()
 	transport := Polling
-	if websocket {
+	if s.ws != nil {
 		transport = WebSocket
 	}
-	m.openings.WithLabelValues(transport).Inc()
+	m.openings.WithLabelValues(transport, strconv.Itoa(s.Protocol())).Inc()
 }
 
 func (m *metrics) closed(reason Reason) {

@@ -17,7 +17,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		return
 	}
 	maps.Copy(w.Header(), s.initial)
-	session := &Session{id: NewID(), server: s}
+	session := &Session{id: NewID(), server: s, wire: wireOf(r.URL.Query())}
 	var early []byte
 	if transport == WebSocket {
 		c, sent, err := s.accept(w, r)
@@ -27,7 +27,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		}
 		c.session, session.ws, early = session, c, sent
 	}
-	session.receiver = s.handler.Open(session, s.newHandshake(r))
+	session.receiver = s.handlerOf(r).Open(session, s.newHandshake(r))
 	if !s.start(session) {
 		session.abort(w)
 		return
@@ -35,9 +35,11 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 	if transport == Polling {
 		s.cfg.Cookie.set(w, session.id)
 		session.servePoll(w, r)
+		session.receiver.Opened()
 		return
 	}
 	session.flush()
+	session.receiver.Opened()
 	session.ws.start(early)
 }
 
@@ -65,12 +67,12 @@ func (s *Server) start(session *Session) bool {
 	}
 	session.state = stateOpen
 	session.push(packetFrame(packetOpen, s.openData(session)))
-	s.pings.Set(&session.beat, session)
+	session.startBeat()
 	s.sessions[session.id] = session
 	if session.ws != nil {
 		s.wg.Add(1) // until Ended
 	}
-	s.metrics.opened(session.ws != nil)
+	s.metrics.opened(session)
 	return true
 }
 

@@ -95,7 +95,7 @@ func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
 	defer s.mu.Unlock()
 	s.poll = nil
 	if s.state == stateClosed {
-		return closePacket.polling(), nil, true
+		return s.wire.toBody(closePacket), nil, true
 	}
 	for s.ws == nil {
 		f := s.nextPolled(len(frames) == 0)
@@ -105,14 +105,9 @@ func (s *Session) takePoll() (body []byte, frames []*Frame, last bool) {
 		s.out.bytes -= f.size()
 		frames = append(frames, f)
 	}
-	for i, f := range frames {
-		if i > 0 {
-			body = append(body, separator)
-		}
-		body = append(body, f.polling()...)
-	}
+	body = s.wire.toBody(frames...)
 	if len(frames) == 0 {
-		body = noopPacket.polling()
+		body = s.wire.toBody(noopPacket)
 	}
 	return body, frames, s.state == stateClosing && s.ws == nil && len(s.out.frames) == 0
 }
@@ -129,7 +124,7 @@ func (s *Session) nextPolled(first bool) *Frame {
 
 // writePoll answers a poll and learns whether that worked.
 func (s *Session) writePoll(w http.ResponseWriter, body []byte) error {
-	s.server.respond(w, http.StatusOK, "text/plain; charset=UTF-8", body)
+	s.server.respond(w, http.StatusOK, s.wire.contentType(body), body)
 	return http.NewResponseController(w).Flush()
 }
 
@@ -151,7 +146,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, codeBadRequest)
 		return
 	}
-	if err := s.receiveBody(r.Context(), body); err != nil {
+	if err := s.receiveBody(r.Context(), body, isBinary(r)); err != nil {
 		s.close(reasonFor(err), nil)
 		if reasonFor(err) != TransportClose {
 			s.server.refuse(w, r, codeBadRequest)
@@ -167,7 +162,7 @@ func (s *Session) beginPost(r *http.Request) (errorCode, bool) {
 	if s.overdue() {
 		return codeUnknownSession, false
 	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream") {
+	if isBinary(r) && s.wire == wire4 {
 		return codeBadRequest, false // binary bodies belong to Engine.IO 3
 	}
 	s.mu.Lock()
@@ -186,6 +181,11 @@ func (s *Session) beginPost(r *http.Request) (errorCode, bool) {
 	s.posting = true
 	s.mu.Unlock()
 	return 0, true
+}
+
+// isBinary reports whether the body of a POST is not text.
+func isBinary(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), binaryContent)
 }
 
 func (s *Session) endPost() {
@@ -208,12 +208,12 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 // receiveBody handles the packets of a polling body one after another, and
 // waits while the session is paused. What comes while the session closes is
 // too late, and ignored.
-func (s *Session) receiveBody(ctx context.Context, body []byte) error {
-	if !utf8.Valid(body) {
+func (s *Session) receiveBody(ctx context.Context, body []byte, binary bool) error {
+	if !binary && !utf8.Valid(body) {
 		return ended(ParseError)
 	}
 	for rest := body; rest != nil; {
-		p, tail, err := decodePolling(rest)
+		p, tail, err := s.wire.fromBody(rest, binary)
 		if err != nil {
 			return ended(ParseError)
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type Server struct {
 
 	// Sessions by what they wait for; see Session.beat.
 	pings, pongs, closings *timeout.List[*Session]
+	silences               *timeout.List[*Session] // of Engine.IO 3
 	upgrades               *timeout.List[*wsConn]
 
 	mu       sync.Mutex
@@ -56,7 +58,8 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 		log:      log,
 		metrics:  newMetrics(reg),
 		pings:    timeout.New(cfg.PingInterval, sendPing),
-		pongs:    timeout.New(cfg.PingTimeout, missPong),
+		pongs:    timeout.New(cfg.PingTimeout, missSign),
+		silences: timeout.New(cfg.PingInterval+cfg.PingTimeout, missSign),
 		closings: timeout.New(cfg.CloseTimeout, func(s *Session) { s.end(nil) }),
 		upgrades: timeout.New(cfg.UpgradeTimeout, abandon),
 		sessions: map[string]*Session{},
@@ -96,14 +99,14 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	case !slices.Contains(s.cfg.Transports, transport):
 		s.refuse(w, r, codeUnknownTransport)
 	case query.Get("sid") != "":
-		s.serveSession(w, r, query.Get("sid"), transport)
+		s.serveSession(w, r, query)
 	case r.Method != http.MethodGet:
 		s.refuse(w, r, codeBadMethod)
 	case isUpgrade(r) != (transport == WebSocket):
 		s.refuse(w, r, codeBadRequest)
 	case !s.policy.allows(r):
 		s.refuse(w, r, codeForbidden)
-	case query.Get("EIO") != "4":
+	case wireOf(query) != wire4 && !s.cfg.AllowEIO3:
 		s.refuse(w, r, codeUnsupportedVersion)
 	default:
 		s.open(w, r, transport)
@@ -111,12 +114,12 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveSession serves a request of a session that exists.
-func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, transport string) {
-	session := s.session(sid)
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, query url.Values) {
+	session, transport := s.session(query.Get("sid")), query.Get("transport")
 	switch {
 	case session == nil:
 		s.refuse(w, r, codeUnknownSession)
-	case isUpgrade(r) != (transport == WebSocket):
+	case isUpgrade(r) != (transport == WebSocket), wireOf(query).revision() != session.Protocol():
 		s.refuse(w, r, codeBadRequest)
 	case transport == WebSocket && !s.policy.allows(r):
 		s.refuse(w, r, codeForbidden)
@@ -182,6 +185,7 @@ func (s *Server) Close(ctx context.Context) {
 	}
 	s.pings.Stop()
 	s.pongs.Stop()
+	s.silences.Stop()
 	s.closings.Stop()
 	s.upgrades.Stop()
 	s.poller.Close()

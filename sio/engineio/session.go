@@ -26,6 +26,9 @@ type Receiver interface {
 	// Message takes one message, whose bytes now belong to the receiver. An
 	// error ends the session with ParseError.
 	Message(m Message) error
+	// Opened is called once, when the OPEN packet has been written. The
+	// session may have ended meanwhile.
+	Opened()
 	// Closed is called once, when the session has ended.
 	Closed(reason Reason)
 }
@@ -59,6 +62,7 @@ type Session struct {
 
 	mu    sync.Mutex // guards all below; no I/O, hook or send happens under it
 	state state
+	wire  wire    // immutable; of polling, and of a WebSocket that it began with
 	ws    *wsConn // carries the session; nil while polling does
 	probe *wsConn // the upgrade under way
 	// probed says that the probe was answered: polls are to return.
@@ -68,12 +72,12 @@ type Session struct {
 	resumed chan struct{} // closed by Resume; nil unless paused
 	out     outbox
 
-	// beat is in server.pings, or in server.pongs if ponging, while the
-	// session is open; in server.closings while it is closing.
-	beat    timeout.Entry[*Session]
-	ponging bool
-	// answered says that the client was heard since the ping.
-	answered bool
+	// beat is in server.pings, or in signs() if awaiting, while the session
+	// is open; in server.closings while it is closing.
+	beat     timeout.Entry[*Session]
+	awaiting bool
+	// extended says that the client was heard since the ping.
+	extended bool
 }
 
 // ID is the session's id, 20 characters that nobody can guess.
@@ -88,6 +92,9 @@ func (s *Session) Transport() string {
 	}
 	return Polling
 }
+
+// Protocol is the revision of Engine.IO that the client speaks: 3 or 4.
+func (s *Session) Protocol() int { return s.wire.revision() }
 
 // Pause stops the reading of messages, so that the client's network pushes
 // back. Messages that were read already may still come.
@@ -147,12 +154,12 @@ func (s *Session) handle(p packet) error {
 		if err := s.receiver.Message(Message{Binary: p.binary, Data: p.data}); err != nil {
 			return ended(ParseError)
 		}
+	case packetPing:
+		return s.ping()
 	case packetPong:
-		s.pong()
+		return s.pong()
 	case packetClose:
 		return ended(TransportClose)
-	case packetPing:
-		return ended(TransportError) // only servers ping (protocol, "Heartbeat")
 	case packetOpen, packetUpgrade, packetNoop:
 		// Without meaning here, and ignored as by the stock server.
 	}

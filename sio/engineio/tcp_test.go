@@ -44,6 +44,8 @@ func (r *recorder) Message(m Message) error {
 	return nil
 }
 
+func (*recorder) Opened() {}
+
 func (r *recorder) Closed(reason Reason) { r.closed <- reason }
 
 // serveTCP starts a server on a real socket, where writes are tried without

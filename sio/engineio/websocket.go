@@ -17,6 +17,7 @@ type wsConn struct {
 	conn    link.Conn
 	decoder wsDecoder // owned by who calls Received
 
+	wire     wire                   // immutable
 	asides   atomic.Int32           // see writeAside
 	deadline timeout.Entry[*wsConn] // in server.upgrades until it carries the session
 }
@@ -26,6 +27,7 @@ var (
 	closePacket = packetFrame(packetClose, nil)
 	noopPacket  = packetFrame(packetNoop, nil)
 	pingPacket  = packetFrame(packetPing, nil)
+	pongPacket  = packetFrame(packetPong, nil)
 	probeAnswer = packetFrame(packetPong, []byte("probe"))
 	wsGoodbye   = closeFrame(ws.StatusNormalClosure)
 )
@@ -56,7 +58,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 		_ = conn.Close() // it is being given up
 		return nil, nil, err
 	}
-	c = &wsConn{}
+	c = &wsConn{wire: wireOf(r.URL.Query())}
 	c.conn = s.poller.Adopt(conn, c)
 	c.decoder.max = s.cfg.MaxPayload
 	_, c.decoder.deflate = offer.Accepted()
@@ -98,10 +100,8 @@ func (c *wsConn) receive(op ws.OpCode, payload []byte) error {
 		return nil
 	case ws.OpClose:
 		return checkClose(payload)
-	case ws.OpBinary:
-		return s.fromWebSocket(c, packet{kind: packetMessage, binary: true, data: payload})
 	default:
-		p, err := decodeText(payload)
+		p, err := c.wire.fromWebSocket(op, payload)
 		if err != nil {
 			return ended(ParseError)
 		}
@@ -175,9 +175,9 @@ func (s *Session) lost(c *wsConn, err error) {
 // bytes is what a frame is on this connection.
 func (c *wsConn) bytes(f *Frame) []byte {
 	if !c.decoder.deflate {
-		return f.websocket
+		return f.onWebSocket(c.wire)
 	}
-	return f.deflated(c.session.server.cfg.WebSocketCompression.Threshold)
+	return f.deflated(c.wire, c.session.server.cfg.WebSocketCompression.Threshold)
 }
 
 // maxAsides is how many frames may wait at once that were written past the

@@ -94,9 +94,9 @@ func appendArg(data []byte, p *Packet, arg Arg, binary bool) (_ []byte, problem 
 	if !binary {
 		return append(data, arg.JSON...), ""
 	}
-	base := len(p.Attachments)
+	base, places := len(p.Attachments), placeholders(arg.JSON)
 	p.Attachments = append(p.Attachments, arg.Attachments...)
-	data, err := renumber(data, arg.JSON, placeholders(arg.JSON), func(num int) (int, error) {
+	data, err := renumber(data, arg.JSON, places, func(num int) (int, error) {
 		if num < 0 || num >= len(arg.Attachments) {
 			return 0, ErrPlaceholder
 		}
@@ -105,7 +105,26 @@ func appendArg(data []byte, p *Packet, arg Arg, binary bool) (_ []byte, problem 
 	if err != nil {
 		return nil, "has a placeholder without an attachment"
 	}
+	if repeatedBytes(places, arg.Attachments) > maxRepeated {
+		return nil, "has placeholders that repeat attachments too often"
+	}
 	return data, ""
+}
+
+// maxRepeated is how many bytes an argument may have more than its attachments
+// have, because several placeholders name the same one. One of the encodings
+// has to write them out.
+const maxRepeated = 1 << 20
+
+func repeatedBytes(places []placeholder, attachments [][]byte) (n int) {
+	seen := make([]bool, len(attachments))
+	for _, p := range places {
+		if seen[p.num] {
+			n += len(attachments[p.num])
+		}
+		seen[p.num] = true
+	}
+	return n
 }
 
 // ArgError says which argument cannot be encoded, and why.

@@ -2,6 +2,7 @@ package parser
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +61,8 @@ func TestNewEvent(t *testing.T) {
 	}
 }
 
+const placeholderText = `{"_placeholder":true,"num":0}`
+
 func TestNewEventRefuses(t *testing.T) {
 	for _, test := range []struct {
 		args  []Arg
@@ -71,11 +74,12 @@ func TestNewEventRefuses(t *testing.T) {
 		{[]Arg{{JSON: []byte(`{"_placeholder":true,"num":1}`), Attachments: [][]byte{{1}}}}, 0},
 		{[]Arg{{Binary: []byte{1}}, {JSON: []byte(`{"_placeholder":true,"num":0}`)}}, 1},
 		{[]Arg{{JSON: []byte(`1`), Attachments: make([][]byte, 10)}, {Binary: []byte{1}}}, 1},
+		{[]Arg{{JSON: []byte(`[` + strings.Repeat(placeholderText+`,`, 1024) + `0]`), Attachments: [][]byte{make([]byte, 2000)}}}, 0},
 	} {
 		_, err := NewEvent("/", "e", test.args)
 		var bad *ArgError
 		if !errors.As(err, &bad) || bad.Index != test.index {
-			t.Errorf("NewEvent(%s) error = %v, want one about argument %d", test.args, err, test.index)
+			t.Errorf("NewEvent(%.100s) error = %v, want one about argument %d", test.args, err, test.index)
 		}
 	}
 }

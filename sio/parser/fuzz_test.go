@@ -3,6 +3,8 @@ package parser
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
+	"slices"
 	"testing"
 	"unicode/utf8"
 )
@@ -60,6 +62,60 @@ func roundTripArgs(t *testing.T, p *Packet) {
 	if err != nil || name2 != name || len(args2) != len(args) {
 		t.Fatalf("%s became %s: %v", p.Data, q.Data, err)
 	}
+}
+
+// FuzzMsgpack checks that whatever is accepted survives a round trip, and
+// takes no more memory than the message accounts for.
+func FuzzMsgpack(f *testing.F) {
+	for _, arg := range []string{"\x01", "\xc4\x01\x07", "\x82\xa1a\xd4\x00\x00\xa1b\x90", "\xd7\x00\x00\x00\x01\x9a\xc1\xe3\xa5\xc0", "\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00", "\xd6\xff\x00\x00\x00\x01", "\xd4\x05\x07"} {
+		f.Add(eventOf([]byte(arg)))
+	}
+	f.Add([]byte("\x82\xa4type\x01\xa3nsp\xa1/"))
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		p, err := DecodeMsgpack(msg, 3)
+		if err != nil {
+			return
+		}
+		// A control character takes six times its size, a placeholder is added
+		// to what is attached.
+		if len(p.Data) > 6*len(msg)+3*len(`{"_placeholder":true,"num":0}`) {
+			t.Fatalf("%d bytes became %d", len(msg), len(p.Data))
+		}
+		if !utf8.Valid(p.Data) || !utf8.ValidString(p.Namespace) {
+			t.Fatalf("not UTF-8: %q %q", p.Namespace, p.Data)
+		}
+		q, err := DecodeMsgpack(AppendMsgpack(nil, p), 3)
+		if err != nil || !bytes.Equal(p.Data, q.Data) || p.Namespace != q.Namespace || p.ID != q.ID || p.HasID != q.HasID ||
+			!slices.EqualFunc(p.Attachments, q.Attachments, bytes.Equal) {
+			t.Fatalf("%x: %+v came back as %+v, %v", msg, p, q, err)
+		}
+		roundTripArgs(t, p)
+	})
+}
+
+// FuzzMsgpackJSON checks that the arguments of an event mean the same after
+// their way through the other encoding.
+func FuzzMsgpackJSON(f *testing.F) {
+	f.Add([]byte(`{"b":[1,-1.5e3,18446744073709551616],"a":{"":null}}`))
+	f.Add([]byte(`["\ud83d\ude42",{"_placeholder":true,"num":0},{}]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var before, after any
+		if !utf8.Valid(text) || json.Unmarshal(text, &before) != nil {
+			return
+		}
+		p, err := NewEvent("/", "e", []Arg{{JSON: text}})
+		if err != nil {
+			return
+		}
+		q, err := DecodeMsgpack(AppendMsgpack(nil, p), 0)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		_, args, err := q.Event()
+		if err != nil || len(args) != 1 || json.Unmarshal(args[0].JSON, &after) != nil || !reflect.DeepEqual(before, after) {
+			t.Fatalf("%s became %s, %v", text, q.Data, err)
+		}
+	})
 }
 
 // FuzzPlaceholders compares the scan with a decoder that builds values.

@@ -5,6 +5,9 @@
 // binary messages as its header announces. The JSON of a packet stays raw
 // bytes: the parser checks it, splits it into arguments and finds the places
 // of its attachments, and never builds values.
+//
+// The files msgpack_*.go have the other encoding, of socket.io-msgpack-parser,
+// where a packet is one binary message. It is read into the same packets.
 package parser
 
 import (

@@ -13,8 +13,21 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// path is where the server of a conversation is mounted.
-const path = "/socket.io/"
+// Where the server of a conversation is mounted.
+const (
+	// path is meant where a conversation names none.
+	path = "/socket.io/"
+	// MsgpackPath is for those who speak MessagePack.
+	MsgpackPath = "/msgpack/"
+)
+
+// target is what a line asks for: a query, with or without a path.
+func target(text string) string {
+	if strings.HasPrefix(text, "/") {
+		return text
+	}
+	return path + text
+}
 
 // client is one connection of a conversation: an HTTP request or a WebSocket.
 // What it hears goes to its log.
@@ -22,6 +35,8 @@ type client struct {
 	conn net.Conn
 	log  func(format string, args ...any)
 	out  chan []byte // what is to be written: the pipe takes it only when the server reads
+	// msgpack says that bytes are MessagePack.
+	msgpack bool
 }
 
 func newClient(conn net.Conn, log func(format string, args ...any)) *client {
@@ -41,13 +56,20 @@ func (c *client) end() {
 }
 
 // request sends an HTTP request and logs the response.
-func (c *client) request(method, query, body string) {
-	c.out <- fmt.Appendf(nil, "%s %s%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
-		method, path, query, len(body), body)
+func (c *client) request(method, query, contentType, body string) {
+	c.out <- fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		method, target(query), contentType, len(body), body)
 	go func() {
 		defer c.conn.Close()
 		c.readResponse(bufio.NewReader(c.conn))
 	}()
+}
+
+// postBytes posts what hexadecimal digits say.
+func (c *client) postBytes(query, digits string) error {
+	body, err := hex.DecodeString(digits)
+	c.request(http.MethodPost, query, "application/octet-stream", string(body))
+	return err
 }
 
 // requestRaw sends text, logs the response, and logs when the server closes.
@@ -79,11 +101,16 @@ func (c *client) logResponse(response *http.Response) {
 		c.log("= %d broken off", response.StatusCode)
 		return
 	}
+	if response.Header.Get("Content-Type") == "application/octet-stream" {
+		c.log("= %d bytes %x", response.StatusCode, body)
+		return
+	}
 	c.log("= %d %s", response.StatusCode, body)
 }
 
 // upgrade opens a WebSocket and logs its frames.
 func (c *client) upgrade(query string) {
+	c.msgpack = strings.HasPrefix(query, MsgpackPath)
 	go func() {
 		defer c.conn.Close()
 		dialer := ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return c.conn, nil }}
@@ -94,7 +121,7 @@ func (c *client) upgrade(query string) {
 				c.logResponse(r)
 			}
 		}
-		_, early, _, err := dialer.Dial(context.Background(), "ws://test"+path+query)
+		_, early, _, err := dialer.Dial(context.Background(), "ws://test"+target(query))
 		if err != nil {
 			if status == 0 {
 				c.log("= no response")
@@ -125,7 +152,7 @@ func (c *client) readFrames(r io.Reader) {
 		case ws.OpText:
 			c.log("< %s", payload)
 		case ws.OpBinary:
-			c.log("<b %x", payload)
+			c.logBytes(payload)
 		case ws.OpClose:
 			code, _ := ws.ParseCloseFrameData(payload)
 			c.log("< close %d", code)
@@ -133,6 +160,16 @@ func (c *client) readFrames(r io.Reader) {
 			c.log("< opcode %d %q", header.OpCode, payload)
 		}
 	}
+}
+
+func (c *client) logBytes(payload []byte) {
+	if c.msgpack {
+		if text, err := fromMsgpack(payload); err == nil {
+			c.log("<m %s", text)
+			return
+		}
+	}
+	c.log("<b %x", payload)
 }
 
 // send writes what a line of a conversation says.
@@ -143,6 +180,12 @@ func (c *client) send(verb, text string) error {
 		frame = ws.NewTextFrame([]byte(text))
 	case ">b":
 		payload, err := hex.DecodeString(text)
+		if err != nil {
+			return err
+		}
+		frame = ws.NewBinaryFrame(payload)
+	case ">m":
+		payload, err := toMsgpack(text)
 		if err != nil {
 			return err
 		}

@@ -34,31 +34,36 @@ type World struct {
 // their own.
 type Voice func(name string) func(format string, args ...any)
 
-// Play holds every conversation of testdata and compares what is heard with
+// Play holds every conversation of a folder and compares what is heard with
 // what the files say.
 //
 // A line at the margin is done; the indented lines below it are what is heard
 // before everything is quiet again:
 //
-//	a ws ?EIO=4&transport=websocket    opens a WebSocket called a
+//	a ws ?EIO=4&transport=websocket    opens a WebSocket called a; a path may
+//	                                   stand before the query
 //	a get ?…  ·  a post ?… body        makes a request called a
+//	a postb ?… 0102                    posts bytes
 //	a raw GET …␍␊…                     sends a request as it stands
 //	a > 40  ·  a >b 0102  ·  a ping    sends text, bytes, a WebSocket ping
+//	a >m {"type":0,…}                  sends MessagePack; {"$bytes":"0102"} in
+//	                                   it is bytes
 //	a close  ·  a drop                 sends a close frame; drops the connection
 //	+25s                               lets time pass
 //	server …                           does something on the server's side
 //
 // Ids are random; they are written $1, $2, … in the order in which they are
-// heard. The record separator is written ␞.
+// heard. The record separator is written ␞. Bytes are written in hexadecimal
+// digits.
 //
 // A conversation in which no time passes, and no poll waits, is held once more
 // over sockets, where the server reads and writes in other ways. Nobody knows
 // there when everything is quiet: what the file says is waited for.
-func Play(t *testing.T, build func(t *testing.T, voice Voice) World) {
+func Play(t *testing.T, folder string, build func(t *testing.T, voice Voice) World) {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
+	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
 	if err != nil || len(files) == 0 {
-		t.Fatal("no conversations in testdata", err)
+		t.Fatalf("no conversations in %s: %v", folder, err)
 	}
 	for _, file := range files {
 		script, err := os.ReadFile(file)
@@ -211,7 +216,7 @@ func (p *player) do(line string) error {
 	}
 	verb, text, _ := strings.Cut(rest, " ")
 	switch verb {
-	case "ws", "get", "post", "put", "raw":
+	case "ws", "get", "post", "postb", "put", "raw":
 		if old := p.clients[name]; old != nil {
 			return fmt.Errorf("%q is taken", name)
 		}
@@ -226,7 +231,10 @@ func (p *player) do(line string) error {
 			return nil
 		}
 		query, body, _ := strings.Cut(text, " ")
-		c.request(strings.ToUpper(verb), query, strings.ReplaceAll(body, "␞", "\x1e"))
+		if verb == "postb" {
+			return c.postBytes(query, body)
+		}
+		c.request(strings.ToUpper(verb), query, "text/plain;charset=UTF-8", strings.ReplaceAll(body, "␞", "\x1e"))
 		return nil
 	default:
 		c := p.clients[name]

@@ -49,8 +49,10 @@ const answers = {
 }
 
 const handlers = {
-  Authenticate({ handshake }) {
-    const auth = JSON.parse(handshake.claims.auth_json)
+  Authenticate({ handshake: { claims } }) {
+    const given = JSON.parse(claims.auth_json)
+    const asked = given.auth ?? claims.query.auth // of clients of Socket.IO 2
+    const auth = asked ? JSON.parse(asked) : given
     return authenticators[auth.how ?? 'token'](auth)
   },
   OnConnected: () => ({}),

@@ -1,8 +1,10 @@
 // Stock Socket.IO clients: the oldest and the newest of the line, on every
-// transport.
+// transport; and those that speak another dialect.
 
 import { io as newest } from 'socket.io-client'
+import second from 'socket.io-client-2-5'
 import { io as oldest } from 'socket.io-client-4-0'
+import msgpack from 'socket.io-msgpack-parser'
 import { Mailbox, next, within } from './wait.mjs'
 
 const transports = {
@@ -16,12 +18,28 @@ export const variants = [['4.0', oldest], ['4.8', newest]].flatMap(([version, io
 )
 export const newestVariants = variants.filter(({ io }) => io === newest)
 
+// MSGPACK is where servers of the tests speak MessagePack.
+export const MSGPACK = '/socket.io-msgpack/'
+
+const inMsgpack = { path: MSGPACK, parser: msgpack }
+export const msgpackVariants = newestVariants.map((variant) => (
+  { ...variant, name: `${variant.name} msgpack`, options: inMsgpack }
+))
+
+// Clients of Socket.IO 2 have no auth: it goes into the query, where
+// startBackend looks for it.
+export const secondVariants = Object.keys(transports).map((transport) => (
+  { name: `2.5 ${transport}`, transport, io: second, second: true }
+))
+
 // optionsOf is what a client of this variant is made with.
-export const optionsOf = (variant, options) => ({
+export const optionsOf = (variant, { auth, ...options } = {}) => ({
   transports: transports[variant.transport],
   forceNew: true,
   reconnectionDelay: 20,
   reconnectionDelayMax: 200,
+  ...variant.options,
+  ...(variant.second ? { query: { auth: JSON.stringify(auth ?? {}) } } : auth && { auth }),
   ...options,
 })
 
@@ -31,7 +49,9 @@ export class Client {
     this.transport = variant.transport
     this.socket = variant.io(server.url + namespace, optionsOf(variant, options))
     this.inbox = new Mailbox()
-    this.socket.onAny((...event) => this.inbox.put(event))
+    if (variant.second) hearAll(this.socket, (event) => this.inbox.put(event))
+    else this.socket.onAny((...event) => this.inbox.put(event))
+    this.refusal = variant.second ? 'error' : 'connect_error'
     t.after(() => this.socket.disconnect())
   }
 
@@ -44,7 +64,7 @@ export class Client {
     const outcome = new Promise((resolve, reject) => {
       if (this.socket.connected) return resolve()
       this.socket.once('connect', resolve)
-      this.socket.once('connect_error', (error) => reject(withData(error)))
+      this.socket.once(this.refusal, (error) => reject(withData(error)))
     })
     await within(outcome, 'connect')
     await this.settled()
@@ -70,16 +90,26 @@ export class Client {
   }
 }
 
-const withData = (error) => Object.assign(error, { message: `${error.message} ${JSON.stringify(error.data)}` })
+// hearAll is onAny for clients that have none.
+function hearAll(socket, hear) {
+  const { onevent } = socket
+  socket.onevent = function (packet) {
+    hear([...packet.data])
+    onevent.call(this, packet)
+  }
+}
+
+const withData = (error) => Object.assign(new Error(), error, { message: `${error.message} ${JSON.stringify(error.data ?? error)}` })
 
 // connect returns a client that is connected.
 export function connect(t, server, variant, options) {
   return new Client(t, server, variant, options).connected()
 }
 
-// refused returns the connect_error of a client that must not get in.
+// refused returns the connect_error of a client that must not get in; of a
+// client of Socket.IO 2 its data alone.
 export async function refused(t, server, variant, options) {
-  const { socket } = new Client(t, server, variant, options)
-  const [error] = await next(socket, 'connect_error')
+  const { socket, refusal } = new Client(t, server, variant, options)
+  const [error] = await next(socket, refusal)
   return error
 }

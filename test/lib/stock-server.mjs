@@ -10,6 +10,7 @@ import { createServer } from 'node:http'
 import { parseArgs } from 'node:util'
 import grpc from '@grpc/grpc-js'
 import { Server } from 'socket.io'
+import msgpack from 'socket.io-msgpack-parser'
 import { Realtime, RealtimeBackend, argOf, dial, valueOf } from './grpc.mjs'
 
 const { values: flags } = parseArgs({
@@ -32,13 +33,15 @@ const log = (msg, fields) => process.stderr.write(`${JSON.stringify({ msg, ...fi
 const http = createServer()
 const {
   ping_interval: pingInterval, ping_timeout: pingTimeout, upgrade_timeout: upgradeTimeout, connect_timeout: connectTimeout,
-  cors, cookie, headers, initial_headers: initialHeaders, transports, allow_upgrades: allowUpgrades,
+  allow_eio3: allowEIO3, cors, cookie, headers, initial_headers: initialHeaders, transports, allow_upgrades: allowUpgrades,
 } = config.socketio ?? {}
 const given = Object.entries({ pingInterval, pingTimeout, upgradeTimeout, connectTimeout }).filter(([, value]) => value)
 const io = new Server(http, {
   serveClient: config.http?.serve_client ?? false,
   cleanupEmptyChildNamespaces: true, // as ours do
   ...Object.fromEntries(given.map(([name, value]) => [name, milliseconds(value)])),
+  ...(allowEIO3 && { allowEIO3 }),
+  ...(config.http?.msgpack_paths && { path: config.http.msgpack_paths[0], parser: msgpack }), // only this, unlike ours
   ...(transports && { transports }),
   ...(allowUpgrades !== undefined && { allowUpgrades }),
   ...(cors && { cors: corsOptions(cors) }),
