@@ -60,7 +60,7 @@ func TestFramesOfEngineIO3(t *testing.T) {
 				t.Errorf("in a body of wire %d: %q, want %q", test.w, got, test.body)
 			}
 		}
-		if &f.onWebSocket(test.w)[0] != &f.onWebSocket(test.w)[0] {
+		if first, again := f.onWebSocket(test.w), f.onWebSocket(test.w); &first[0] != &again[0] {
 			t.Errorf("wire %d: encoded twice", test.w)
 		}
 	}
