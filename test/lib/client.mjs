@@ -99,7 +99,7 @@ function hearAll(socket, hear) {
   }
 }
 
-const withData = (error) => Object.assign(new Error(), error, { message: `${error.message} ${JSON.stringify(error.data ?? error)}` })
+const withData = (error) => Object.assign(new Error(), error, { message: `${error.message} ${JSON.stringify(error instanceof Error ? error.data : error)}` })
 
 // connect returns a client that is connected.
 export function connect(t, server, variant, options) {
