@@ -37,9 +37,9 @@ func (c *conn) Opened() {
 
 // from4 turns a packet of protocol 4 into one of protocol 5.
 func from4(p *parser.Packet) {
-	name, query, found := strings.Cut(p.Namespace, "?")
+	name, query, _ := strings.Cut(p.Namespace, "?")
 	p.Namespace = name
-	if found && p.Type == parser.Connect {
+	if p.Type == parser.Connect {
 		p.Data = authOf(query)
 	}
 }
@@ -49,7 +49,7 @@ func authOf(query string) []byte {
 	values, _ := url.ParseQuery(query) // what is no query is left out
 	auth := make(map[string]string, len(values))
 	for name, all := range values {
-		auth[name] = strings.ToValidUTF8(all[len(all)-1], "\uFFFD")
+		auth[name] = all[len(all)-1]
 	}
 	text, _ := json.Marshal(auth) // strings cannot fail
 	return text
