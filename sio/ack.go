@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
@@ -81,7 +80,7 @@ func (n *Namespace) EmitWithAck(t Target, e *Event, within time.Duration) (*Acks
 	p.ID, p.HasID = a.id, true
 	n.server.metrics.emitted.Inc()
 	n.server.metrics.deliveries.Add(float64(len(sockets)))
-	a.ask(sockets, newOutgoing(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}))
+	a.ask(sockets, newOutgoing(p, e.options()))
 	return a, nil
 }
 

@@ -45,10 +45,11 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	if e.Tracked && len(sockets) > 0 {
 		d.tally = engineio.NewTally(len(sockets))
 	}
-	packet := newOutgoing(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires, Tally: d.tally})
+	options := e.options()
+	options.Tally = d.tally
 	n.server.metrics.emitted.Inc()
 	n.server.metrics.deliveries.Add(float64(len(sockets)))
-	deliver(sockets, packet)
+	deliver(sockets, newOutgoing(p, options))
 	clear(sockets)
 	*pooled = sockets[:0]
 	receivers.Put(pooled)

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
@@ -55,6 +56,11 @@ func (e *Event) packet(namespace string) (*parser.Packet, error) {
 		return nil, &FieldError{fmt.Sprintf("args[%d]", bad.Index), bad.Problem}
 	}
 	return p, err
+}
+
+// options say how the event is delivered.
+func (e *Event) options() engineio.Options {
+	return engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}
 }
 
 func nameProblem(name string) string {

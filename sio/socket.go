@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/seed52a35d2d/realtime-server/sio/adapter"
-	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
@@ -110,7 +109,7 @@ func (s *Socket) Emit(e *Event) error {
 	if err != nil {
 		return err
 	}
-	return s.send(newOutgoing(p, engineio.Options{Volatile: e.Volatile, Plain: e.Plain, Expires: e.Expires}))
+	return s.send(newOutgoing(p, e.options()))
 }
 
 // send queues a packet and writes it.
