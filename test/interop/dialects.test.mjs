@@ -54,6 +54,12 @@ const beyond = [
   { date: '1970-01-01T00:00:00.000Z', both: [null, '2026-11-22T19:12:08.041Z'] },
 ]
 
+// well asks clients, and returns what each of them answers.
+async function well(server, target) {
+  const [, ...results] = await server.api.sendWithAck({ target, event: eventOf('well?', bytes), timeout: { seconds: 5 } })
+  return results.map(({ ack }) => ack.args.map(valueOf))
+}
+
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b)
 
 const cases = {
@@ -88,6 +94,12 @@ const cases = {
     const client = await connect(t, server, variant, { auth })
     const numbers = Array.from({ length: 50 }, (_, n) => n)
     assert.deepEqual(await Promise.all(numbers.map((n) => client.ask('echo', n, bytes))), numbers.map((n) => [n, bytes]))
+  },
+
+  async 'the server asks for an acknowledgement'(t, server, variant) {
+    const client = await connect(t, server, variant, { auth })
+    client.socket.once('well?', (question, answer) => answer(question, { list: [bytes] }, '🙂'))
+    assert.deepEqual(await well(server, { connection_ids: [client.id] }), [[bytes, { list: [bytes] }, '🙂']])
   },
 
   async 'what is emitted before the connection arrives after it'(t, server, variant) {
@@ -195,6 +207,8 @@ test('one broadcast to clients of every dialect and transport', async (t) => {
     const heard = await Promise.all(clients.map((client) => client.event(what)))
     heard.forEach((got, i) => assert.deepEqual(got, args, `${variants[i].name}: ${what}`))
   }
+  for (const { socket } of clients) socket.once('well?', (question, answer) => answer(question, '🙂'))
+  assert.deepEqual(await well(ours, { rooms: [room] }), variants.map(() => [bytes, '🙂']))
 })
 
 test('a backend sees the same of all dialects', async (t) => {
