@@ -146,14 +146,26 @@ func appendPayload3(dst []byte, w wire, frames []*Frame) []byte {
 		binary = binary || w == wire3 && len(f.attachments) > 0
 	}
 	for _, f := range frames {
-		if f.text != nil {
+		if len(f.attachments) == 0 {
 			dst = appendTextPart3(dst, f.text, binary)
+			continue
 		}
-		for _, a := range f.attachments {
-			dst = appendBytesPart3(dst, a, binary)
-		}
+		// Binary for wire3, text for wire3Base64, whatever else is there.
+		part := f.otherForms().body[w].get(func() []byte { return f.payload3(binary) })
+		dst = append(dst, part...)
 	}
 	return dst
+}
+
+// payload3 is what a frame with attachments is in a payload.
+func (f *Frame) payload3(binary bool) (part []byte) {
+	if f.text != nil {
+		part = appendTextPart3(nil, f.text, binary)
+	}
+	for _, a := range f.attachments {
+		part = appendBytesPart3(part, a, binary)
+	}
+	return part
 }
 
 func appendTextPart3(dst, text []byte, binary bool) []byte {

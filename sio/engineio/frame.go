@@ -32,7 +32,7 @@ type Frame struct {
 // forms are what a frame is elsewhere than on a plain WebSocket of Engine.IO 4.
 // Each is made when it is first wanted.
 type forms struct {
-	body      form        // in a polling body of Engine.IO 4, if there are attachments
+	body      [wires]form // in a polling body, if there are attachments
 	websocket [wires]form // on a WebSocket, if there are attachments
 	deflated  [wires]form // on one that compresses
 }
@@ -109,7 +109,7 @@ func (f *Frame) polling() []byte {
 	if len(f.attachments) == 0 {
 		return f.text
 	}
-	return f.otherForms().body.get(func() []byte { return appendPolling(f.text, f.attachments) })
+	return f.otherForms().body[wire4].get(func() []byte { return appendPolling(f.text, f.attachments) })
 }
 
 // onWebSocket returns the WebSocket frames of all messages.
