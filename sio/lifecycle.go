@@ -187,7 +187,7 @@ func (d *Disconnect) packets(n *Namespace) ([]*outgoing, error) {
 		if err != nil {
 			return nil, err
 		}
-		packets = append(packets, newOutgoing(p, engineio.Options{}))
+		packets = append(packets, newOutgoing(p, engineio.Options{Plain: d.Last.Plain}))
 	}
 	if !d.Reconnect {
 		packets = append(packets, n.goodbye)
