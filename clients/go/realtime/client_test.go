@@ -62,14 +62,14 @@ func TestCalls(t *testing.T) {
 	}, {
 		name: "send with options",
 		call: func(ctx context.Context, c *realtime.Client) (any, error) {
-			event := realtime.Event{Name: "tick", Args: []any{1}, Volatile: true, ExpiresAfter: time.Second}
+			event := realtime.Event{Name: "tick", Args: []any{1}, Plain: true, Volatile: true, ExpiresAfter: time.Second}
 			return c.Send(ctx, realtime.Rooms("a", "b"), event, realtime.WithReport(realtime.ReportWritten))
 		},
 		sent: &realtimev1.SendRequest{
 			Target: &realtimev1.Target{Rooms: []string{"a", "b"}},
 			Event: &realtimev1.Event{
 				Name: "tick", Args: []*realtimev1.Arg{jsonArg("1")},
-				Volatile: true, ExpiresAfter: durationpb.New(time.Second),
+				Compress: new(false), Volatile: true, ExpiresAfter: durationpb.New(time.Second),
 			},
 			ReportLevel: realtimev1.ReportLevel_REPORT_LEVEL_WRITTEN,
 		},

@@ -19,6 +19,10 @@ type Event struct {
 	// inside, and everything else is marshalled to JSON. Received ones are
 	// []byte, json.RawMessage or Nested; [Event.Decode] reads them.
 	Args []any
+	// Plain sends the event as it is, even to connections that have negotiated
+	// compression. It saves the server useless work if the bytes are compressed
+	// already.
+	Plain bool
 	// Volatile drops the event for connections that cannot take it at once.
 	Volatile bool
 	// ExpiresAfter drops copies that are still queued after this time. Zero
@@ -73,6 +77,9 @@ func (e Event) proto() (*realtimev1.Event, error) {
 		return nil, fmt.Errorf("event %q, %w", e.Name, err)
 	}
 	event := &realtimev1.Event{Name: e.Name, Args: args, Volatile: e.Volatile}
+	if e.Plain {
+		event.Compress = new(false)
+	}
 	if e.ExpiresAfter != 0 {
 		event.ExpiresAfter = durationpb.New(e.ExpiresAfter)
 	}
