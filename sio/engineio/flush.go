@@ -35,6 +35,7 @@ func (s *Session) flush() {
 			s.finish(b)
 			return
 		}
+		b.fill(s.ws)
 		n, err := s.ws.conn.TryWrite(b.data)
 		if err == nil && n < len(b.data) {
 			s.flushSlowly(b, b.data[n:])
@@ -92,21 +93,26 @@ func (s *Session) take(b *batch) bool {
 		b.size += f.size()
 		limit = batchSize - b.size
 	}
-	switch len(b.frames) {
-	case 0:
+	if len(b.frames) == 0 {
 		s.out.writing, s.out.slow = false, false
 		b.last, s.out.last = s.out.last, nil
 		return false
-	case 1:
-		b.data = s.ws.bytes(b.frames[0])
-	default:
-		b.buffer = b.buffer[:0]
-		for _, f := range b.frames {
-			b.buffer = append(b.buffer, s.ws.bytes(f)...)
-		}
-		b.data = b.buffer
 	}
 	return true
+}
+
+// fill puts together what is to be written. No lock is held, because it may
+// have to compress.
+func (b *batch) fill(c *wsConn) {
+	if len(b.frames) == 1 {
+		b.data = c.bytes(b.frames[0])
+		return
+	}
+	b.buffer = b.buffer[:0]
+	for _, f := range b.frames {
+		b.buffer = append(b.buffer, c.bytes(f)...)
+	}
+	b.data = b.buffer
 }
 
 // settle counts a batch as written, or as dropped if there was an error,
