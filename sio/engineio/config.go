@@ -31,8 +31,8 @@ type Config struct {
 	// CloseTimeout is how long a session that the server ends may take to
 	// fetch what was queued for it.
 	CloseTimeout time.Duration `yaml:"close_timeout"`
-	// WebSocketCompression is that of WebSockets whose client offers it
-	// (Socket.IO: perMessageDeflate).
+	// WebSocketCompression is permessage-deflate (RFC 7692), for clients that
+	// offer it (Socket.IO: perMessageDeflate).
 	WebSocketCompression Compression `yaml:"websocket_compression"`
 	// HTTPCompression is that of answers to polls (Socket.IO:
 	// httpCompression).
@@ -69,8 +69,8 @@ func DefaultConfig() Config {
 		CloseTimeout:   5 * time.Second,
 		EventLoop:      true,
 
-		WebSocketCompression: Compression{Threshold: 1024},
-		HTTPCompression:      Compression{Enabled: true, Threshold: 1024},
+		WebSocketCompression: defaultCompression(false),
+		HTTPCompression:      defaultCompression(true),
 		CORS:                 defaultCORS(),
 		Cookie:               Cookie{Path: "/", HTTPOnly: true, SameSite: "lax"},
 	}
@@ -103,11 +103,8 @@ func (c *Config) Validate() error {
 	if c.MaxPayload < 1 {
 		faults = append(faults, fmt.Errorf("max_http_buffer_size: %d is not a positive number of bytes", c.MaxPayload))
 	}
-	for name, z := range map[string]Compression{"websocket_compression": c.WebSocketCompression, "http_compression": c.HTTPCompression} {
-		if z.Threshold < 0 {
-			faults = append(faults, fmt.Errorf("%s.threshold: %d is no number of bytes", name, z.Threshold))
-		}
-	}
+	faults = append(faults, c.WebSocketCompression.faults("websocket_compression")...)
+	faults = append(faults, c.HTTPCompression.faults("http_compression")...)
 	if c.MaxQueue < 1 {
 		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))
 	}

@@ -53,6 +53,8 @@ func (n *narrator) do(server *Server, line string) error {
 		return n.session.Send(NewFrame([]byte(rest), [][]byte{{1, 2, 3}, {}}, Options{}))
 	case "bytes":
 		return n.session.Send(NewBinaryFrame([]byte(rest), Options{}))
+	case "plain":
+		return n.session.Send(NewFrame([]byte(rest), nil, Options{Plain: true}))
 	case "volatile":
 		return n.session.Send(NewFrame([]byte(rest), nil, Options{Volatile: true}))
 	case "expires": // in a second
@@ -85,6 +87,7 @@ func buildWorld(change func(*Config)) func(*testing.T, siotest.Voice) siotest.Wo
 		n := &narrator{log: voice("server")}
 		cfg := DefaultConfig()
 		cfg.MaxPayload = 1000
+		cfg.WebSocketCompression = Compression{Enabled: true, Threshold: 40, Level: 9}
 		change(&cfg)
 		server, err := New(cfg, n, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		if err != nil {

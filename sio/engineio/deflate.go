@@ -2,134 +2,48 @@ package engineio
 
 import (
 	"bytes"
-	"io"
-	"strings"
+	"slices"
 	"sync"
 
-	"github.com/gobwas/httphead"
-	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsflate"
 	"github.com/klauspost/compress/flate"
 )
 
-// Compression says which messages are compressed.
-type Compression struct {
-	Enabled bool `yaml:"enabled"`
-	// Threshold is the smallest message that is compressed, in bytes.
-	Threshold int `yaml:"threshold"`
-}
+// rsv1 is the bit of a frame's first byte that says: this message is
+// compressed (RFC 7692, section 6).
+const rsv1 = 0x40
 
-// deflateOffer accepts the first offer of permessage-deflate that can be met
-// (RFC 7692, section 7.1). Neither side keeps a context from one message to the
-// next, so that an idle connection holds none, and a compressed message is the
-// same for everybody. Offers that make no sense are declined like others that
-// cannot be met.
-type deflateOffer struct{ wsflate.Extension }
-
-func newDeflateOffer() *deflateOffer {
-	return &deflateOffer{wsflate.Extension{Parameters: wsflate.Parameters{
-		ServerNoContextTakeover: true,
-		ClientNoContextTakeover: true,
-	}}}
-}
-
-func (o *deflateOffer) negotiate(offer httphead.Option) (httphead.Option, error) {
-	accept, err := o.Negotiate(offer)
-	if err != nil {
-		return httphead.Option{}, nil //nolint:nilerr // declined; the connection does without
-	}
-	return accept, nil
-}
-
-// rsv1 marks the first frame of a compressed message, as ws.Header.Rsv has it.
-const rsv1 = 4
-
-// mayCompress reports whether a frame may have the reserved bits that it has,
-// on a connection that negotiated compression (RFC 7692, section 6).
-func mayCompress(h ws.Header) bool {
-	return h.Rsv == 0 || h.Rsv == rsv1 && (h.OpCode == ws.OpText || h.OpCode == ws.OpBinary)
-}
-
-// blockEnd is what every compressed message ends with, and what is therefore
-// not sent (RFC 7692, section 7.2.1).
-const blockEnd = "\x00\x00\xff\xff"
-
-// streamEnd lets a reader find an end.
-const streamEnd = blockEnd + "\x01" + blockEnd
-
-var errDeflate = &wsError{ws.StatusInvalidFramePayloadData, "bad compressed data"}
-
-var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
-
-// inflate returns what a compressed message says. Memory grows with what comes
-// out, and not beyond limit: the error is errTooBig or errDeflate.
-func inflate(message []byte, limit int) ([]byte, error) {
-	r := inflaters.Get().(io.ReadCloser) //nolint:errcheck // the pool holds nothing else
-	defer inflaters.Put(r)
-	source := io.MultiReader(bytes.NewReader(message), strings.NewReader(streamEnd))
-	if err := r.(flate.Resetter).Reset(source, nil); err != nil { //nolint:errcheck // every flate reader is one
-		return nil, err
-	}
-	plain, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	switch {
-	case len(plain) > limit:
-		return nil, errTooBig
-	case err != nil:
-		return nil, errDeflate
-	}
-	return plain, nil
-}
-
-// deflater compresses messages one after another.
+// deflater compresses what is sent over WebSockets that have negotiated it
+// (RFC 7692, section 7.2.1).
 type deflater struct {
-	w   *flate.Writer
-	out bytes.Buffer
+	threshold int
+	savings   savings
+	squeezers sync.Pool
 }
 
-var deflaters = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // fails only for unknown levels
-	return &deflater{w: w}
-}}
-
-// appendMessage appends a message as a WebSocket frame, compressed if it is
-// large enough and gets smaller.
-func (z *deflater) appendMessage(b []byte, op ws.OpCode, message []byte, threshold int) []byte {
-	if len(message) >= threshold {
-		if small := z.deflate(message); len(small) < len(message) {
-			start := len(b)
-			b = append(appendHeader(b, op, len(small)), small...)
-			b[start] |= rsv1 << 4
-			return b
-		}
+// newDeflater returns nil where nothing is to be compressed.
+func newDeflater(cfg Compression, s savings) *deflater {
+	if !cfg.Enabled {
+		return nil
 	}
-	return appendMessage(b, op, message)
+	return &deflater{
+		threshold: cfg.Threshold,
+		savings:   s,
+		squeezers: sync.Pool{New: func() any { return newSqueezer(cfg.Level) }},
+	}
 }
 
-// deflate returns a compressed message, which is valid until the next call.
-func (z *deflater) deflate(message []byte) []byte {
-	z.out.Reset()
-	z.w.Reset(&z.out)
-	_, _ = z.w.Write(message) // a Buffer never fails
-	_ = z.w.Flush()
-	return bytes.TrimSuffix(z.out.Bytes(), []byte(blockEnd))
-}
-
-// deflated returns the frame as it is sent to those who negotiated compression.
-// It is compressed once, for all of them that speak the same revision.
-func (f *Frame) deflated(w wire, threshold int) []byte {
-	if f.plain || !f.reaches(threshold) {
-		return f.onWebSocket(w)
+// bytes is what a frame is on a WebSocket that has negotiated compression. It
+// is compressed for the first, and shared by all others that speak the same
+// revision of the protocol.
+func (d *deflater) bytes(f *Frame, w wire, window uint8) []byte {
+	plain := f.onWebSocket(w)
+	if f.plain || !f.reaches(d.threshold) || window < fullWindow && !fits(plain, 1<<window) {
+		return plain
 	}
 	if len(f.attachments) == 0 {
 		w = wire4 // text is the same in all revisions
 	}
-	return f.otherForms().deflated[w].get(func() []byte {
-		z := deflaters.Get().(*deflater) //nolint:errcheck // the pool holds nothing else
-		defer deflaters.Put(z)
-		return f.encode(w, func(b []byte, op ws.OpCode, message []byte) []byte {
-			return z.appendMessage(b, op, message, threshold)
-		})
-	})
+	return f.otherForms().deflated[w].get(func() []byte { return d.deflate(plain) })
 }
 
 // reaches reports whether any message of the frame is of a size.
@@ -137,10 +51,85 @@ func (f *Frame) reaches(size int) bool {
 	if f.text != nil && len(f.text) >= size {
 		return true
 	}
-	for _, a := range f.attachments {
-		if len(a) >= size {
-			return true
+	return slices.ContainsFunc(f.attachments, func(a []byte) bool { return len(a) >= size })
+}
+
+// fits reports whether every message is so short that it can refer to nothing
+// outside of a window of so many bytes. The others are sent as they are to the
+// few clients that ask for a small window.
+func fits(frames []byte, window int64) bool {
+	for len(frames) > 0 {
+		header, size := parseHeader(frames)
+		if header.Length > window {
+			return false
+		}
+		frames = frames[size+int(header.Length):]
+	}
+	return true
+}
+
+// deflate compresses the messages of our own frames, each by itself, where
+// they are large enough and get smaller.
+func (d *deflater) deflate(frames []byte) []byte {
+	z := d.squeezers.Get().(*squeezer) //nolint:errcheck // the pool holds nothing else
+	defer d.release(z)
+	smaller := false
+	for rest := frames; len(rest) > 0; {
+		header, size := parseHeader(rest)
+		end := size + int(header.Length)
+		frame, payload := rest[:end], rest[size:end]
+		rest = rest[end:]
+		if len(payload) >= d.threshold && z.squeeze(payload) {
+			smaller = true
+			z.frames = appendHeader(z.frames, header.OpCode|rsv1, z.message.Len())
+			z.frames = append(z.frames, z.message.Bytes()...)
+		} else {
+			z.frames = append(z.frames, frame...)
 		}
 	}
-	return false
+	d.savings.count(len(frames), len(z.frames))
+	if !smaller {
+		return frames
+	}
+	return bytes.Clone(z.frames)
+}
+
+// release gives a squeezer back, without the room for what was unusually large.
+func (d *deflater) release(z *squeezer) {
+	z.frames = z.frames[:0]
+	if cap(z.frames) > maxKept {
+		z.frames = nil
+	}
+	if z.message.Cap() > maxKept {
+		z.message = bytes.Buffer{}
+	}
+	d.squeezers.Put(z)
+}
+
+// squeezer compresses one message after another.
+type squeezer struct {
+	writer  *flate.Writer
+	message bytes.Buffer // what squeeze has made
+	frames  []byte       // what deflate is making
+}
+
+func newSqueezer(level int) *squeezer {
+	z := &squeezer{}
+	z.writer, _ = flate.NewWriter(&z.message, level) // the level is valid
+	return z
+}
+
+// syncMarker ends what a compressor has flushed; it is left out of every
+// message, and put back by who receives it.
+const syncMarker = "\x00\x00\xff\xff"
+
+// squeeze compresses a payload into z.message, and reports whether that is
+// smaller.
+func (z *squeezer) squeeze(payload []byte) bool {
+	z.message.Reset()
+	z.writer.Reset(&z.message)
+	_, _ = z.writer.Write(payload) // a buffer takes everything
+	_ = z.writer.Flush()
+	z.message.Truncate(z.message.Len() - len(syncMarker))
+	return z.message.Len() < len(payload)
 }

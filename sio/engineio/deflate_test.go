@@ -3,276 +3,296 @@ package engineio
 import (
 	"bytes"
 	"compress/flate"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
+	"math/rand"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zlib"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// pack compresses a message with another library than ours.
-func pack(tb testing.TB, message []byte) []byte {
+// stdDeflate compresses a message with Go's own package.
+func stdDeflate(tb testing.TB, message []byte) []byte {
 	tb.Helper()
-	var out bytes.Buffer
-	w, err := flate.NewWriter(&out, flate.BestCompression)
-	if err == nil {
-		_, err = w.Write(message)
-	}
-	if err == nil {
-		err = w.Flush()
-	}
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte(blockEnd))
-}
-
-// raw is a frame of a client.
-func raw(tb testing.TB, op ws.OpCode, fin bool, rsv byte, payload []byte) []byte {
-	tb.Helper()
-	frame := ws.NewFrame(op, fin, bytes.Clone(payload))
-	frame.Header.Rsv = rsv
-	data, err := ws.CompileFrame(ws.MaskFrameInPlaceWith(frame, [4]byte{5, 6, 7, 8}))
-	if err != nil {
+	if _, err := w.Write(message); err != nil {
 		tb.Fatal(err)
 	}
-	return data
+	if err := w.Flush(); err != nil {
+		tb.Fatal(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte(syncMarker))
 }
 
-func TestCompressedMessages(t *testing.T) {
-	hello := pack(t, []byte("hello"))
-	for name, test := range map[string]struct {
-		frames [][]byte
-		want   string
-		code   ws.StatusCode
+// stdInflate decompresses a payload with Go's own package.
+func stdInflate(payload []byte) ([]byte, error) {
+	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader(inflateEnd))))
+}
+
+func deflaterForTest(threshold int) *deflater {
+	return newDeflater(Compression{Enabled: true, Threshold: threshold, Level: 3}, newMetrics(prometheus.NewRegistry()).savings(WebSocket))
+}
+
+// noise is a message that cannot be compressed.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	rand.New(rand.NewSource(1)).Read(b)
+	return b
+}
+
+// TestDeflateFrames compresses text and attachments, and reads what comes out
+// with Go's own package.
+func TestDeflateFrames(t *testing.T) {
+	prose := []byte(strings.Repeat("the quick brown fox ", 10))
+	for name, c := range map[string]struct {
+		text        []byte
+		attachments [][]byte
+		compressed  string // of each message, whether it is compressed
 	}{
-		"whole":                     {[][]byte{raw(t, ws.OpText, true, rsv1, hello)}, "1:68656c6c6f\n", 0},
-		"binary":                    {[][]byte{raw(t, ws.OpBinary, true, rsv1, hello)}, "2:68656c6c6f\n", 0},
-		"empty":                     {[][]byte{raw(t, ws.OpText, true, rsv1, pack(t, nil))}, "1:\n", 0},
-		"not compressed":            {[][]byte{raw(t, ws.OpText, true, 0, []byte("hello"))}, "1:68656c6c6f\n", 0},
-		"in fragments":              {[][]byte{raw(t, ws.OpText, false, rsv1, hello[:3]), raw(t, ws.OpPing, true, 0, nil), raw(t, ws.OpContinuation, true, 0, hello[3:])}, "9:\n1:68656c6c6f\n", 0},
-		"one after another":         {[][]byte{raw(t, ws.OpText, true, rsv1, hello), raw(t, ws.OpText, true, 0, []byte("x")), raw(t, ws.OpText, true, rsv1, hello)}, "1:68656c6c6f\n1:78\n1:68656c6c6f\n", 0},
-		"a control frame":           {[][]byte{raw(t, ws.OpPing, true, rsv1, nil)}, "", ws.StatusProtocolError},
-		"a continuation":            {[][]byte{raw(t, ws.OpText, false, 0, nil), raw(t, ws.OpContinuation, true, rsv1, nil)}, "", ws.StatusProtocolError},
-		"another bit":               {[][]byte{raw(t, ws.OpText, true, 2, nil)}, "", ws.StatusProtocolError},
-		"garbage":                   {[][]byte{raw(t, ws.OpText, true, rsv1, []byte{7, 1, 2, 3})}, "", ws.StatusInvalidFramePayloadData},
-		"no UTF-8":                  {[][]byte{raw(t, ws.OpText, true, rsv1, pack(t, []byte{0xff}))}, "", ws.StatusInvalidFramePayloadData},
-		"a bomb":                    {[][]byte{raw(t, ws.OpText, true, rsv1, pack(t, make([]byte, 100_000)))}, "", ws.StatusMessageTooBig},
-		"as large as it may become": {[][]byte{raw(t, ws.OpBinary, true, rsv1, pack(t, make([]byte, 200)))}, "2:" + strings.Repeat("00", 200) + "\n", 0},
+		"text":                  {prose, nil, "y"},
+		"small text":            {[]byte("hello"), nil, "n"},
+		"text and attachments":  {prose, [][]byte{prose, noise(1000), {}, prose[:99]}, "yynnn"},
+		"small text, large one": {[]byte("hello"), [][]byte{prose}, "ny"},
+		"only noise":            {[]byte("hello"), [][]byte{noise(1000)}, "nn"},
+		"large":                 {bytes.Repeat(prose, 1000), [][]byte{noise(100_000)}, "yn"},
+		"empty":                 {nil, nil, "n"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			for _, size := range []int{1, 7, 10_000} {
-				heard, err := hear(&wsDecoder{max: 200, deflate: true}, bytes.Join(test.frames, nil), size)
-				var breach *wsError
-				if code := test.code; code != 0 && (!errors.As(err, &breach) || breach.code != code) || code == 0 && err != nil {
-					t.Errorf("error %v, want code %d", err, code)
+		for _, w := range []wire{wire4, wire3} { // base64 becomes smaller whatever it stands for
+			t.Run(fmt.Sprintf("%s on wire %d", name, w), func(t *testing.T) {
+				f := NewFrame(c.text, c.attachments, Options{})
+				plain := f.onWebSocket(w)
+				packed := deflaterForTest(100).bytes(f, w, fullWindow)
+				if !strings.Contains(c.compressed, "y") && &packed[0] != &plain[0] {
+					t.Error("a frame that gets no smaller was copied")
 				}
-				if test.code == 0 && heard != test.want {
-					t.Errorf("heard %q, want %q", heard, test.want)
-				}
-			}
-		})
+				compareMessages(t, bytes.NewReader(plain), bytes.NewReader(packed), c.compressed)
+			})
+		}
 	}
 }
 
-// FuzzDeflate: a message says the same compressed and plain, in whatever
-// fragments and pieces it comes; what is no compressed message harms nobody.
-func FuzzDeflate(f *testing.F) {
-	f.Add([]byte("hello hello hello"), uint8(3), uint8(2))
-	f.Fuzz(func(t *testing.T, message []byte, cut, size uint8) {
-		packed := pack(t, message)
-		at := min(int(cut), len(packed))
-		stream := append(raw(t, ws.OpBinary, false, rsv1, packed[:at]), raw(t, ws.OpContinuation, true, 0, packed[at:])...)
-		heard, err := hear(&wsDecoder{max: 1 << 20, deflate: true}, stream, int(size)+1)
-		if want := fmt.Sprintf("2:%x\n", message); err != nil || heard != want {
-			t.Errorf("heard %q, %v; want %q", heard, err, want)
+// compareMessages compares the messages of two streams, of which the second
+// has those compressed that have a y.
+func compareMessages(t *testing.T, plain, packed *bytes.Reader, compressed string) {
+	t.Helper()
+	for i, c := range compressed {
+		wantHeader, want := readMessage(t, plain)
+		header, got := readMessage(t, packed)
+		if (header.Rsv == rsv1>>4) != (c == 'y') || header.OpCode != wantHeader.OpCode {
+			t.Errorf("message %d: opcode %d, RSV %d", i, header.OpCode, header.Rsv)
 		}
-		var breach *wsError
-		if _, err := hear(&wsDecoder{max: 1000, deflate: true}, raw(t, ws.OpBinary, true, rsv1, message), int(size)+1); err != nil && !errors.As(err, &breach) {
-			t.Error(err)
+		if c == 'y' {
+			var err error
+			if got, err = stdInflate(got); err != nil {
+				t.Error(err)
+			}
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("message %d is %.20q, want %.20q", i, got, want)
+		}
+	}
+	if plain.Len()+packed.Len() > 0 {
+		t.Errorf("%d and %d bytes more", plain.Len(), packed.Len())
+	}
+}
+
+func readMessage(t *testing.T, r io.Reader) (ws.Header, []byte) {
+	t.Helper()
+	header, err := ws.ReadHeader(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := make([]byte, header.Length)
+	if _, err := io.ReadFull(r, payload); err != nil {
+		t.Fatal(err)
+	}
+	return header, payload
+}
+
+// TestWhatIsNotCompressed looks at the frames that go as they are.
+func TestWhatIsNotCompressed(t *testing.T) {
+	d := deflaterForTest(0)
+	text := bytes.Repeat([]byte("x"), 1000)
+	for name, f := range map[string]*Frame{
+		"plain": NewFrame(text, nil, Options{Plain: true}),
+		"pong":  controlFrame(ws.OpPong, text[:125]),
+	} {
+		if got := d.bytes(f, wire4, fullWindow); &got[0] != &f.websocket[0] || f.forms.Load() != nil {
+			t.Errorf("%s: was compressed", name)
+		}
+	}
+	f := NewFrame(text, nil, Options{})
+	if got := d.bytes(f, wire4, 9); !bytes.Equal(got, f.websocket) {
+		t.Error("a message that is larger than the client's window was compressed")
+	}
+	if got := d.bytes(f, wire4, 10); bytes.Equal(got, f.websocket) {
+		t.Error("a message that fits into the client's window was not compressed")
+	}
+	if before := f.size(); before != len(f.websocket)+frameOverhead {
+		t.Errorf("compression has changed the size to %d", before)
+	}
+}
+
+// TestInflate holds inflate against Go's own package, and against the limit.
+func TestInflate(t *testing.T) {
+	withEnd := func(payload []byte) []byte { return append(bytes.Clone(payload), inflateEnd...) }
+	for _, size := range []int{0, 1, 100, 999, 1000, 1001, 100_000} {
+		for name, message := range map[string][]byte{"zeros": make([]byte, size), "noise": noise(size)} {
+			got, err := inflate(withEnd(stdDeflate(t, message)), 1000)
+			if size > 1000 {
+				if !errors.Is(err, errTooBig) {
+					t.Errorf("%d %s: error %v", size, name, err)
+				}
+				continue
+			}
+			if err != nil || !bytes.Equal(got, message) {
+				t.Errorf("%d %s: %.10x, %v", size, name, got, err)
+			}
+		}
+	}
+}
+
+// TestInflateBounds inflates 10 MB of zeros from 10 KB, where 1 MB is allowed.
+func TestInflateBounds(t *testing.T) {
+	bomb := append(stdDeflate(t, make([]byte, 10_000_000)), inflateEnd...)
+	if len(bomb) > 11_000 {
+		t.Fatalf("the bomb has %d bytes", len(bomb))
+	}
+	before := allocated()
+	if _, err := inflate(bomb, 1_000_000); !errors.Is(err, errTooBig) {
+		t.Errorf("error %v", err)
+	}
+	if grown := allocated() - before; grown > 2_500_000 {
+		t.Errorf("%d bytes were allocated", grown)
+	}
+}
+
+// allocated is how many bytes the program has allocated so far.
+func allocated() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.TotalAlloc
+}
+
+// TestBombEndsTheSession sends it to a real server.
+func TestBombEndsTheSession(t *testing.T) {
+	r, address := serveTCP(t, func(cfg *Config) { cfg.WebSocketCompression.Enabled = true })
+	conn := dial(t, address, deflateOffer)
+	<-r.sessions
+	bomb := stdDeflate(t, make([]byte, 10_000_000))
+	before := allocated()
+	if _, err := conn.Write(masked(true, rsv1>>4, ws.OpBinary, bomb)); err != nil {
+		t.Fatal(err)
+	}
+	if reason := <-r.closed; reason != TransportError {
+		t.Errorf("closed for %v", reason)
+	}
+	if grown := allocated() - before; grown > 4_000_000 {
+		t.Errorf("%d bytes were allocated", grown)
+	}
+	if code, _ := ws.ParseCloseFrameData(readFrame(t, conn)); code != ws.StatusMessageTooBig {
+		t.Errorf("close code %d", code)
+	}
+}
+
+// deflateOffer is what browsers offer.
+var deflateOffer = httphead.NewOption("permessage-deflate", map[string]string{"client_max_window_bits": ""})
+
+// FuzzCompressedMessage holds a compressed message, in fragments and pieces of
+// any size, against what Go's own package makes of it.
+func FuzzCompressedMessage(f *testing.F) {
+	f.Add([]byte("hello hello hello"), true, uint8(3), uint8(2))
+	f.Add([]byte(""), true, uint8(1), uint8(1))
+	f.Add([]byte("\x33\xf1\x48\xcd\xc9\xc9\x07\x00\x00"), false, uint8(4), uint8(3))
+	f.Add([]byte("\x00\x03\x00\xfc\xff4hi\x00"), false, uint8(9), uint8(9))
+	f.Add([]byte("\x00\x05\x00\xfa\xff4"), false, uint8(9), uint8(9))
+	f.Fuzz(func(t *testing.T, data []byte, compress bool, fragment, piece uint8) {
+		payload := data
+		if compress {
+			payload = stdDeflate(t, data)
+		}
+		rules := wsRules{max: 200, deflate: true}
+		whole, wholeErr := hear(rules, fragments(payload, len(payload)+1), len(payload)+100)
+		pieces, piecesErr := hear(rules, fragments(payload, int(fragment)+1), int(piece)+1)
+		if whole != pieces || !errors.Is(piecesErr, wholeErr) {
+			t.Fatalf("whole: %q %v\npieces: %q %v", whole, wholeErr, pieces, piecesErr)
+		}
+		want, err := stdInflate(payload)
+		switch {
+		case compress && len(data) <= 200 && wholeErr != nil:
+			t.Fatal(wholeErr)
+		case len(payload) > 0 && len(want) > 200 && wholeErr == nil:
+			t.Fatalf("%d bytes were let through", len(want))
+		case wholeErr == nil && len(payload) > 0 && (err != nil || whole != fmt.Sprintf("%d:%x\n", ws.OpBinary, want)):
+			t.Fatalf("heard %q, Go's package %x %v", whole, want, err)
 		}
 	})
 }
 
-// compressing starts a server that compresses, with a small threshold.
-func compressing(t *testing.T) (*recorder, string) {
-	t.Helper()
-	return serveTCP(t, func(cfg *Config) {
-		cfg.WebSocketCompression = Compression{Enabled: true, Threshold: 100}
-		cfg.HTTPCompression.Threshold = 100
-	})
+// fragments are the frames of one compressed message, with pings in between.
+func fragments(payload []byte, size int) []byte {
+	var stream []byte
+	op, rsv := ws.OpBinary, byte(rsv1>>4)
+	for len(payload) > size {
+		stream = append(stream, masked(false, rsv, op, payload[:size])...)
+		payload, op, rsv = payload[size:], ws.OpContinuation, 0
+	}
+	return append(stream, masked(true, rsv, op, payload)...)
 }
 
-// offer opens a WebSocket with an offer of extensions and returns what was
-// accepted.
-func offer(t *testing.T, address, extensions string) (net.Conn, string) {
-	t.Helper()
-	options, ok := httphead.ParseOptions([]byte(extensions), nil)
-	if !ok {
-		t.Fatalf("%q is no offer", extensions)
-	}
-	dialer := ws.Dialer{Extensions: options}
-	conn, early, handshake, err := dialer.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if early == nil {
-		readFrame(t, conn)
-	} else if _, err := io.Copy(io.Discard, io.LimitReader(early, int64(early.Buffered()))); err != nil {
-		t.Fatal(err)
-	}
-	var accepted bytes.Buffer
-	if _, err := httphead.WriteOptions(&accepted, handshake.Extensions); err != nil {
-		t.Fatal(err)
-	}
-	return conn, accepted.String()
-}
-
-func TestCompressionIsNegotiated(t *testing.T) {
-	_, address := compressing(t)
-	const accepted = "permessage-deflate;client_no_context_takeover;server_no_context_takeover"
-	for extensions, want := range map[string]string{
-		"permessage-deflate":                                                      accepted,
-		"permessage-deflate; client_max_window_bits":                              accepted,
-		"permessage-deflate; server_no_context_takeover":                          accepted,
-		"permessage-deflate; server_max_window_bits=10, permessage-deflate":       accepted,
-		"permessage-deflate; server_max_window_bits=10":                           "",
-		"permessage-deflate; server_max_window_bits=99":                           "",
-		"permessage-deflate; unknown":                                             "",
-		"permessage-deflate; unknown, permessage-deflate; client_max_window_bits": accepted,
-		"x-webkit-deflate-frame":                                                  "",
-	} {
-		if _, got := offer(t, address, extensions); sorted(got) != sorted(want) {
-			t.Errorf("%s: accepted %q, want %q", extensions, got, want)
-		}
-	}
-}
-
-// sorted makes lists of parameters comparable.
-func sorted(extension string) string {
-	name, parameters, _ := strings.Cut(strings.ReplaceAll(extension, " ", ""), ";")
-	if strings.HasPrefix(parameters, "server") {
-		first, second, _ := strings.Cut(parameters, ";")
-		parameters = second + ";" + first
-	}
-	return name + ";" + parameters
-}
-
-func TestLargeMessagesAreCompressed(t *testing.T) {
-	r, address := compressing(t)
-	conn, _ := offer(t, address, "permessage-deflate")
-	session := <-r.sessions
-	large := []byte(strings.Repeat("large ", 1000))
-	random := bytes.Repeat([]byte{1, 2, 3, 250}, 20) // below the threshold
-	for _, test := range []struct {
-		options Options
-		packed  bool
-	}{{Options{}, true}, {Options{Plain: true}, false}} {
-		if err := session.Send(NewFrame(large, [][]byte{random, large}, test.options)); err != nil {
-			t.Fatal(err)
-		}
-		wantMessage(t, conn, test.packed, append([]byte("4"), large...))
-		wantMessage(t, conn, false, random)
-		wantMessage(t, conn, test.packed, large)
-	}
-}
-
-func wantMessage(t *testing.T, conn net.Conn, packed bool, want []byte) {
-	t.Helper()
-	header, err := ws.ReadHeader(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := make([]byte, header.Length)
-	if _, err := io.ReadFull(conn, got); err != nil {
-		t.Fatal(err)
-	}
-	if (header.Rsv == rsv1) != packed {
-		t.Errorf("RSV %d of a message of %d bytes", header.Rsv, len(want))
-	}
-	if header.Rsv == rsv1 {
-		if got, err = inflate(got, 1<<20); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("got %d bytes, want %d others", len(got), len(want))
-	}
-}
-
-func TestPollingAnswersAreCompressed(t *testing.T) {
-	r, address := compressing(t)
-	large := strings.Repeat("large ", 1000)
-	for accept, want := range map[string]string{"gzip, deflate, br": "gzip", "deflate": "deflate", "gzip;q=0": "", "nonsense;;q": "", "": ""} {
-		for _, plain := range []bool{false, true} {
-			fetch(t, address, "", accept)
-			session := <-r.sessions
-			if err := session.Send(NewFrame([]byte(large), nil, Options{Plain: plain})); err != nil {
-				t.Fatal(err)
-			}
-			coding, body := fetch(t, address, "&sid="+session.ID(), accept)
-			if plain {
-				want = ""
-			}
-			if coding != want || body != "4"+large {
-				t.Errorf("%q, plain %v: coding %q, want %q; %d bytes", accept, plain, coding, want, len(body))
-			}
-		}
-	}
-}
-
-// fetch returns the coding of an answer, and what it says.
-func fetch(t *testing.T, address, query, accept string) (coding, body string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/?EIO=4&transport=polling"+query, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept-Encoding", accept)
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	var r io.Reader = response.Body
-	switch coding = response.Header.Get("Content-Encoding"); coding {
-	case "gzip":
-		r, err = gzip.NewReader(r)
-	case "deflate":
-		r, err = zlib.NewReader(r)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return coding, string(text)
-}
-
-// BenchmarkDeflated shows that compression is paid once, however many receive.
-func BenchmarkDeflated(b *testing.B) {
-	text := []byte(strings.Repeat(`{"price":1234,"symbol":"ABC"},`, 100))
-	for _, receivers := range []int{1, 1000} {
-		b.Run(fmt.Sprint(receivers, " receivers"), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				f := NewFrame(text, nil, Options{})
+// BenchmarkCompressedBroadcast sends one message of 16 KB to many sessions:
+// its time grows with their number by what it takes to write, because it is
+// compressed once.
+func BenchmarkCompressedBroadcast(b *testing.B) {
+	text := bytes.Repeat([]byte(`{"id":12345,"name":"somebody","price":17.5},`), 16<<10/44)
+	for _, enabled := range []bool{false, true} {
+		for _, receivers := range []int{1, 10, 100} {
+			b.Run(fmt.Sprintf("compressed=%v/receivers=%d", enabled, receivers), func(b *testing.B) {
+				r, address := serveTCP(b, func(cfg *Config) { cfg.WebSocketCompression.Enabled = enabled })
+				var sessions []*Session
 				for range receivers {
-					f.deflated(wire4, 1024)
+					conn := dial(b, address, deflateOffer)
+					go func() { _, _ = io.Copy(io.Discard, conn) }()
+					sessions = append(sessions, <-r.sessions)
 				}
-			}
-		})
+				input := sessions[0].server.metrics.compressionInput.WithLabelValues(WebSocket)
+				b.ReportAllocs()
+				for b.Loop() {
+					tally := NewTally(receivers)
+					f := NewFrame(text, nil, Options{Tally: tally})
+					for _, s := range sessions {
+						if err := s.Send(f); err != nil {
+							b.Fatal(err)
+						}
+					}
+					tally.Wait(b.Context()) // or it would be faster than the network
+				}
+				size := float64(len(NewFrame(text, nil, Options{}).websocket))
+				b.ReportMetric(testutil.ToFloat64(input)/size/float64(b.N), "compressions/op")
+			})
+		}
+	}
+}
+
+// BenchmarkFrame makes a frame and asks what it is on a connection without
+// compression: the path of most.
+func BenchmarkFrame(b *testing.B) {
+	c := &wsConn{}
+	text := []byte(`2["hello",1]`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(c.bytes(NewFrame(text, nil, Options{}))) == 0 {
+			b.Fatal("nothing")
+		}
 	}
 }

@@ -24,8 +24,10 @@
 //	websocket.go    the WebSocket transport; upgrade.go the way to it
 //	wire.go         how packets look; eio3.go in Engine.IO 3
 //	mount.go        sessions of more than one Handler
-//	wsframe.go      the WebSocket protocol as a pure function over bytes
-//	deflate.go      permessage-deflate; httpcompression.go for polls
+//	wsdecoder.go    the WebSocket protocol as a pure function over bytes;
+//	                wsframe.go has its frames, headers and errors
+//	extension.go    negotiates permessage-deflate; deflate.go and inflate.go do
+//	                it, once for each frame; httpcompression.go is for polls
 //	poller_*.go     who waits for WebSockets: goroutines, or an event loop
 //
 // The protocol is https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol,

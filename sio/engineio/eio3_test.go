@@ -64,8 +64,10 @@ func TestFramesOfEngineIO3(t *testing.T) {
 			t.Errorf("wire %d: encoded twice", test.w)
 		}
 	}
+	deflated := func(f *Frame, w wire) []byte { return deflaterForTest(1).bytes(f, w, fullWindow) }
+	large := NewFrame(bytes.Repeat([]byte("large "), 100), [][]byte{make([]byte, 100)}, Options{})
 	for w := range wires {
-		if first, again := f.deflated(w, 1), f.deflated(w, 1); &first[0] != &again[0] {
+		if first, again := deflated(large, w), deflated(large, w); &first[0] != &again[0] {
 			t.Errorf("wire %d: compressed twice", w)
 		}
 	}
@@ -73,10 +75,11 @@ func TestFramesOfEngineIO3(t *testing.T) {
 	if &plain.onWebSocket(wire3)[0] != &plain.onWebSocket(wire4)[0] {
 		t.Error("text without attachments is encoded for Engine.IO 3")
 	}
-	if &plain.deflated(wire3, 1)[0] != &plain.deflated(wire4, 1)[0] {
+	plain = NewFrame(bytes.Repeat([]byte("large "), 100), nil, Options{})
+	if &deflated(plain, wire3)[0] != &deflated(plain, wire4)[0] {
 		t.Error("text without attachments is compressed for Engine.IO 3")
 	}
-	if pong := controlFrame(ws.OpPong, nil); string(pong.deflated(wire3, 0)) != "\x8a\x00" {
+	if pong := controlFrame(ws.OpPong, nil); string(deflaterForTest(0).bytes(pong, wire3, fullWindow)) != "\x8a\x00" {
 		t.Error("a control frame is not what it was")
 	}
 }

@@ -158,7 +158,9 @@ func appendPolling(text []byte, attachments [][]byte) []byte {
 // frameOverhead is what a queued frame costs beside its bytes.
 const frameOverhead = 128
 
-// size is what the frame counts for in a queue, in bytes.
+// size is what the frame counts for in a queue, in bytes. It is that of the
+// plain frame, which stays in memory, also for clients that get a smaller one:
+// so it is known before, and the same at both ends of the queue.
 func (f *Frame) size() int { return len(f.websocket) + frameOverhead }
 
 func (f *Frame) expired() bool { return !f.expires.IsZero() && time.Now().After(f.expires) }

@@ -12,17 +12,18 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// hear feeds bytes to a decoder, in pieces of a size, and notes what it hears.
-func hear(d *wsDecoder, p []byte, size int) (heard string, err error) {
+// hear feeds bytes to a new decoder, in pieces of a size, and notes what it hears.
+func hear(rules wsRules, p []byte, size int) (heard string, err error) {
+	var d wsDecoder
 	var b bytes.Buffer
 	for len(p) > 0 && err == nil {
 		n := min(size, len(p))
 		piece := bytes.Clone(p[:n]) // the decoder must not keep it
-		err = d.feed(piece, func(op ws.OpCode, payload []byte) error {
+		err = d.feed(piece, rules, func(op ws.OpCode, payload []byte) error {
 			if op == ws.OpText && !utf8.Valid(payload) {
 				return errors.New("text that is not UTF-8")
 			}
-			if len(payload) > d.max {
+			if len(payload) > rules.max {
 				return errors.New("message over the limit")
 			}
 			fmt.Fprintf(&b, "%d:%x\n", op, payload)
@@ -30,6 +31,9 @@ func hear(d *wsDecoder, p []byte, size int) (heard string, err error) {
 		})
 		clear(piece)
 		p = p[n:]
+	}
+	if err != nil && d.state != nil {
+		err = errors.New("a decoder at its end holds memory")
 	}
 	return b.String(), err
 }
@@ -42,8 +46,8 @@ func FuzzWebSocket(f *testing.F) {
 	f.Add([]byte("\x82\xfe\x00\x80\x00\x00\x00\x00aaaaaaaaaaaaaaaaaaaaaaaaaaaa"), uint8(7))
 	f.Add([]byte("\x88\x82\x00\x00\x00\x00\x03\xe8"), uint8(2))
 	f.Fuzz(func(t *testing.T, p []byte, size uint8) {
-		whole, wholeErr := hear(&wsDecoder{max: 200}, p, len(p)+1)
-		pieces, piecesErr := hear(&wsDecoder{max: 200}, p, int(size)+1)
+		whole, wholeErr := hear(wsRules{max: 200}, p, len(p)+1)
+		pieces, piecesErr := hear(wsRules{max: 200}, p, int(size)+1)
 		if whole != pieces || (wholeErr == nil) != (piecesErr == nil) {
 			t.Fatalf("whole: %q %v\npieces: %q %v", whole, wholeErr, pieces, piecesErr)
 		}

@@ -18,6 +18,8 @@ type metrics struct {
 	sent     prometheus.Counter
 	dropped  prometheus.Counter
 	expired  prometheus.Counter
+
+	compressionInput, compressionOutput *prometheus.CounterVec // by transport
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -37,7 +39,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		received: counter("messages_received_total", "Messages received from clients."),
 		sent:     counter("frames_sent_total", "Frames written; a frame is a message with its attachments, or a packet of the protocol."),
 		expired:  counter("frames_expired_total", "Frames given up because their time ran out in a queue."),
-		dropped:  counter("frames_dropped_total", "Frames given up: volatile ones for a busy client, and those for a session that has ended, is ending or is too far behind."),
+		compressionInput: vec("compression_input_bytes_total",
+			"Bytes before compression, of frames and polling bodies that were large enough. What many clients share is compressed and counted once.", "transport"),
+		compressionOutput: vec("compression_output_bytes_total",
+			"Bytes after compression, or the same as before where it saved nothing.", "transport"),
+		dropped: counter("frames_dropped_total", "Frames given up: volatile ones for a busy client, and those for a session that has ended, is ending or is too far behind."),
 	}
 }
 
@@ -54,4 +60,8 @@ func (m *metrics) opened(s *Session) {
 func (m *metrics) closed(reason Reason) {
 	m.sessions.Dec()
 	m.closings.WithLabelValues(reason.String()).Inc()
+}
+
+func (m *metrics) savings(transport string) savings {
+	return savings{m.compressionInput.WithLabelValues(transport), m.compressionOutput.WithLabelValues(transport)}
 }

@@ -20,15 +20,16 @@ import (
 // clients use.
 type Server struct {
 	// Immutable.
-	cfg     Config
-	handler Handler
-	log     *slog.Logger
-	metrics *metrics
-	front   http.Handler // route, withHeaders
-	policy  *policy
-	headers http.Header // of every answer
-	initial http.Header // of a session's first answer
-	poller  link.Poller // of the WebSockets
+	cfg      Config
+	handler  Handler
+	log      *slog.Logger
+	metrics  *metrics
+	front    http.Handler // route, withHeaders
+	policy   *policy
+	headers  http.Header // of every answer
+	initial  http.Header // of a session's first answer
+	poller   link.Poller // of the WebSockets
+	deflater *deflater   // nil unless WebSockets may compress
 
 	// Sessions by what they wait for; see Session.beat.
 	pings, pongs, closings *timeout.List[*Session]
@@ -68,6 +69,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 		headers:  headersOf(cfg.Headers),
 		initial:  headersOf(cfg.InitialHeaders),
 	}
+	s.deflater = newDeflater(cfg.WebSocketCompression, s.metrics.savings(WebSocket))
 	s.front = s.withHeaders(http.HandlerFunc(s.route))
 	return s, nil
 }

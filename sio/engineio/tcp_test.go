@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -50,8 +51,8 @@ func (r *recorder) Closed(reason Reason) { r.closed <- reason }
 
 // serveTCP starts a server on a real socket, where writes are tried without
 // waiting.
-func serveTCP(t *testing.T, change func(*Config)) (*recorder, string) {
-	t.Helper()
+func serveTCP(tb testing.TB, change func(*Config)) (*recorder, string) {
+	tb.Helper()
 	cfg := DefaultConfig()
 	cfg.CloseTimeout = time.Second
 	cfg.EventLoop = siotest.EventLoop()
@@ -59,43 +60,44 @@ func serveTCP(t *testing.T, change func(*Config)) (*recorder, string) {
 	r := newRecorder()
 	server, err := New(cfg, r, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	listener := httptest.NewServer(server)
-	t.Cleanup(listener.Close)
-	t.Cleanup(func() { server.Close(context.Background()) })
+	tb.Cleanup(listener.Close)
+	tb.Cleanup(func() { server.Close(context.Background()) })
 	return r, strings.TrimPrefix(listener.URL, "http://")
 }
 
 // dial opens a WebSocket and reads the OPEN packet.
-func dial(t *testing.T, address string) net.Conn {
-	t.Helper()
-	conn, early, _, err := ws.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
+func dial(tb testing.TB, address string, offers ...httphead.Option) net.Conn {
+	tb.Helper()
+	dialer := ws.Dialer{Extensions: offers}
+	conn, early, _, err := dialer.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	tb.Cleanup(func() { conn.Close() })
 	if early != nil { // the OPEN packet came with the handshake
 		if _, err := io.Copy(io.Discard, io.LimitReader(early, int64(early.Buffered()))); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return conn
 	}
-	if got := readFrame(t, conn); !strings.HasPrefix(string(got), "0{") {
-		t.Fatalf("first packet %q", got)
+	if got := readFrame(tb, conn); !strings.HasPrefix(string(got), "0{") {
+		tb.Fatalf("first packet %q", got)
 	}
 	return conn
 }
 
-func readFrame(t *testing.T, r io.Reader) []byte {
-	t.Helper()
+func readFrame(tb testing.TB, r io.Reader) []byte {
+	tb.Helper()
 	header, err := ws.ReadHeader(r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	payload := make([]byte, header.Length)
 	if _, err := io.ReadFull(r, payload); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return payload
 }

@@ -18,6 +18,7 @@ type wsConn struct {
 	decoder wsDecoder // owned by who calls Received
 
 	wire     wire                   // immutable
+	window   uint8                  // immutable; see negotiateDeflate
 	asides   atomic.Int32           // see writeAside
 	deadline timeout.Entry[*wsConn] // in server.upgrades until it carries the session
 }
@@ -41,11 +42,11 @@ func isUpgrade(r *http.Request) bool {
 // the connection over from net/http. early is what the client has sent
 // already.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, early []byte, err error) {
-	upgrader := ws.HTTPUpgrader{Header: w.Header(), Protocol: firstProtocol}
-	offer := newDeflateOffer()
-	if s.cfg.WebSocketCompression.Enabled {
-		upgrader.Negotiate = offer.negotiate
+	c = &wsConn{wire: wireOf(r.URL.Query())}
+	if s.deflater != nil {
+		c.window = negotiateDeflate(r.Header, w.Header())
 	}
+	upgrader := ws.HTTPUpgrader{Header: w.Header(), Protocol: firstProtocol}
 	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil { // the upgrader has answered on it
@@ -58,10 +59,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, earl
 		_ = conn.Close() // it is being given up
 		return nil, nil, err
 	}
-	c = &wsConn{wire: wireOf(r.URL.Query())}
 	c.conn = s.poller.Adopt(conn, c)
-	c.decoder.max = s.cfg.MaxPayload
-	_, c.decoder.deflate = offer.Accepted()
 	return c, append([]byte(nil), early...), nil
 }
 
@@ -82,7 +80,10 @@ func (c *wsConn) start(early []byte) {
 }
 
 // Received implements link.Owner.
-func (c *wsConn) Received(p []byte) error { return c.decoder.feed(p, c.receive) }
+func (c *wsConn) Received(p []byte) error {
+	rules := wsRules{max: c.session.server.cfg.MaxPayload, deflate: c.window > 0}
+	return c.decoder.feed(p, rules, c.receive)
+}
 
 // Ended implements link.Owner.
 func (c *wsConn) Ended(err error) {
@@ -174,10 +175,10 @@ func (s *Session) lost(c *wsConn, err error) {
 
 // bytes is what a frame is on this connection.
 func (c *wsConn) bytes(f *Frame) []byte {
-	if !c.decoder.deflate {
+	if c.window == 0 {
 		return f.onWebSocket(c.wire)
 	}
-	return f.deflated(c.wire, c.session.server.cfg.WebSocketCompression.Threshold)
+	return c.session.server.deflater.bytes(f, c.wire, c.window)
 }
 
 // maxAsides is how many frames may wait at once that were written past the

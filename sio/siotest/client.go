@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
 )
 
@@ -108,12 +109,13 @@ func (c *client) logResponse(response *http.Response) {
 	c.log("= %d %s", response.StatusCode, body)
 }
 
-// upgrade opens a WebSocket and logs its frames.
-func (c *client) upgrade(query string) {
+// upgrade opens a WebSocket and logs its frames, and which of the extensions
+// that it offers were accepted.
+func (c *client) upgrade(query string, offers ...httphead.Option) {
 	c.msgpack = strings.HasPrefix(query, MsgpackPath)
 	go func() {
 		defer c.conn.Close()
-		dialer := ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return c.conn, nil }}
+		dialer := ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return c.conn, nil }, Extensions: offers}
 		var status int
 		dialer.OnStatusError = func(code int, _ []byte, response io.Reader) {
 			status = code
@@ -121,12 +123,15 @@ func (c *client) upgrade(query string) {
 				c.logResponse(r)
 			}
 		}
-		_, early, _, err := dialer.Dial(context.Background(), "ws://test"+target(query))
+		_, early, handshake, err := dialer.Dial(context.Background(), "ws://test"+target(query))
 		if err != nil {
 			if status == 0 {
 				c.log("= no response")
 			}
 			return
+		}
+		for _, accepted := range handshake.Extensions {
+			c.log("= %s", extension(accepted))
 		}
 		var r io.Reader = c.conn
 		if early != nil {
@@ -148,11 +153,15 @@ func (c *client) readFrames(r io.Reader) {
 			c.log("< end within a frame")
 			return
 		}
+		squeezed := ""
+		if header.Rsv == rsv1 {
+			squeezed, payload = "z", inflate(payload)
+		}
 		switch header.OpCode {
 		case ws.OpText:
-			c.log("< %s", payload)
+			c.log("<%s %s", squeezed, payload)
 		case ws.OpBinary:
-			c.logBytes(payload)
+			c.logBytes(squeezed, payload)
 		case ws.OpClose:
 			code, _ := ws.ParseCloseFrameData(payload)
 			c.log("< close %d", code)
@@ -162,19 +171,23 @@ func (c *client) readFrames(r io.Reader) {
 	}
 }
 
-func (c *client) logBytes(payload []byte) {
+func (c *client) logBytes(squeezed string, payload []byte) {
 	if c.msgpack {
 		if text, err := fromMsgpack(payload); err == nil {
-			c.log("<m %s", text)
+			c.log("<%sm %s", squeezed, text)
 			return
 		}
 	}
-	c.log("<b %x", payload)
+	c.log("<%sb %x", squeezed, payload)
 }
 
 // send writes what a line of a conversation says.
 func (c *client) send(verb, text string) error {
 	var frame ws.Frame
+	kind, squeezed := strings.CutPrefix(verb, ">z")
+	if squeezed {
+		verb = ">" + kind
+	}
 	switch verb {
 	case ">":
 		frame = ws.NewTextFrame([]byte(text))
@@ -205,6 +218,9 @@ func (c *client) send(verb, text string) error {
 		return c.conn.Close()
 	default:
 		return fmt.Errorf("unknown verb %q", verb)
+	}
+	if squeezed {
+		frame = squeeze(frame)
 	}
 	data, err := ws.CompileFrame(ws.MaskFrameInPlaceWith(frame, [4]byte{1, 2, 3, 4}))
 	c.out <- data

@@ -42,10 +42,12 @@ type Voice func(name string) func(format string, args ...any)
 //
 //	a ws ?EIO=4&transport=websocket    opens a WebSocket called a; a path may
 //	                                   stand before the query
+//	a wsz ?…                           the same, and offers compression
 //	a get ?…  ·  a post ?… body        makes a request called a
 //	a postb ?… 0102                    posts bytes
 //	a raw GET …␍␊…                     sends a request as it stands
 //	a > 40  ·  a >b 0102  ·  a ping    sends text, bytes, a WebSocket ping
+//	a >z 40  ·  a >zb 0102             sends the same, compressed
 //	a >m {"type":0,…}                  sends MessagePack; {"$bytes":"0102"} in
 //	                                   it is bytes
 //	a close  ·  a drop                 sends a close frame; drops the connection
@@ -216,7 +218,7 @@ func (p *player) do(line string) error {
 	}
 	verb, text, _ := strings.Cut(rest, " ")
 	switch verb {
-	case "ws", "get", "post", "postb", "put", "raw":
+	case "ws", "wsz", "get", "post", "postb", "put", "raw":
 		if old := p.clients[name]; old != nil {
 			return fmt.Errorf("%q is taken", name)
 		}
@@ -225,6 +227,9 @@ func (p *player) do(line string) error {
 		switch verb {
 		case "ws":
 			c.upgrade(text)
+			return nil
+		case "wsz":
+			c.upgrade(text, deflateOffer)
 			return nil
 		case "raw":
 			c.requestRaw(strings.NewReplacer("␍", "\r", "␊", "\n").Replace(text))
