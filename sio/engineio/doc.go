@@ -27,7 +27,7 @@
 //	wsdecoder.go    the WebSocket protocol as a pure function over bytes;
 //	                wsframe.go has its frames, headers and errors
 //	extension.go    negotiates permessage-deflate; deflate.go and inflate.go do
-//	                it, once for each frame; httpcompression.go is for polls
+//	                it, once for each frame; pack.go compresses polling bodies
 //	poller_*.go     who waits for WebSockets: goroutines, or an event loop
 //
 // The protocol is https://github.com/socketio/socket.io/tree/main/docs/engine.io-protocol,

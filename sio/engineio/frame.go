@@ -35,6 +35,8 @@ type forms struct {
 	body      [wires]form // in a polling body, if there are attachments
 	websocket [wires]form // on a WebSocket, if there are attachments
 	deflated  [wires]form // on one that compresses
+	gzip      form        // in a polling body of Engine.IO 4 that holds nothing else
+	zlib      form        // the same, in the content coding deflate
 }
 
 // form is one of them.

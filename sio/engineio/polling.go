@@ -51,7 +51,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		s.close(TransportError, nil)
 	}
 	body, frames, last := s.takePoll()
-	err := s.writePoll(w, s.server.compress(w, r, body, frames))
+	err := s.writePoll(w, s.server.packer.pack(r.Header, w.Header(), body, frames))
 	s.server.account(frames, err)
 	if err != nil {
 		s.close(TransportError, nil)

@@ -30,6 +30,7 @@ type Server struct {
 	initial  http.Header // of a session's first answer
 	poller   link.Poller // of the WebSockets
 	deflater *deflater   // nil unless WebSockets may compress
+	packer   *packer     // nil unless polling bodies may be compressed
 
 	// Sessions by what they wait for; see Session.beat.
 	pings, pongs, closings *timeout.List[*Session]
@@ -70,6 +71,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 		initial:  headersOf(cfg.InitialHeaders),
 	}
 	s.deflater = newDeflater(cfg.WebSocketCompression, s.metrics.savings(WebSocket))
+	s.packer = newPacker(cfg.HTTPCompression, s.metrics.savings(Polling))
 	s.front = s.withHeaders(http.HandlerFunc(s.route))
 	return s, nil
 }

@@ -80,10 +80,14 @@ func (w wire) fromBody(body []byte, binary bool) (p packet, rest []byte, err err
 	}
 }
 
-// toBody is the polling body that carries frames.
+// toBody is the polling body that carries frames. It may be shared, so nobody
+// changes it.
 func (w wire) toBody(frames ...*Frame) []byte {
 	if w != wire4 {
 		return appendPayload3(nil, w, frames)
+	}
+	if len(frames) == 1 {
+		return frames[0].polling()
 	}
 	var body []byte
 	for i, f := range frames {
