@@ -60,6 +60,7 @@ const tables = {
     ...members('engine.io/build/server.d.ts', 'AttachOptions'),
   ],
   '### Options of `cors`': members('@types/cors/index.d.ts', 'CorsOptions'),
+  '### Options of `perMessageDeflate`': members('@types/ws/index.d.ts', 'PerMessageDeflateOptions'),
   '### Options of `cookie`': ['name', ...members('engine.io/build/contrib/types.cookie.d.ts', 'CookieSerializeOptions')],
 }
 

@@ -34,6 +34,7 @@ const http = createServer()
 const {
   ping_interval: pingInterval, ping_timeout: pingTimeout, upgrade_timeout: upgradeTimeout, connect_timeout: connectTimeout,
   allow_eio3: allowEIO3, cors, cookie, headers, initial_headers: initialHeaders, transports, allow_upgrades: allowUpgrades,
+  websocket_compression: webSocketCompression, http_compression: httpCompression,
 } = config.socketio ?? {}
 const given = Object.entries({ pingInterval, pingTimeout, upgradeTimeout, connectTimeout }).filter(([, value]) => value)
 const io = new Server(http, {
@@ -44,6 +45,8 @@ const io = new Server(http, {
   ...(config.http?.msgpack_paths && { path: config.http.msgpack_paths[0], parser: msgpack }), // only this, unlike ours
   ...(transports && { transports }),
   ...(allowUpgrades !== undefined && { allowUpgrades }),
+  ...(webSocketCompression && { perMessageDeflate: compressionOptions(webSocketCompression) }),
+  ...(httpCompression && { httpCompression: compressionOptions(httpCompression) }),
   ...(cors && { cors: corsOptions(cors) }),
   ...(cookie && { cookie: cookieOptions(cookie) }),
 })
@@ -63,6 +66,10 @@ function corsOptions({
 function cookieOptions({ http_only: httpOnly, same_site: sameSite, max_age: maxAge, ...rest }) {
   const options = { ...rest, httpOnly, sameSite, maxAge: seconds(maxAge) }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function compressionOptions({ enabled = true, threshold }) {
+  return enabled && (threshold === undefined ? {} : { threshold })
 }
 
 // Stock Socket.IO has one name space for everything.
@@ -106,7 +113,7 @@ function valueIn({ kind, [kind]: value }) {
 }
 
 const spoken = (arg) => (arg.kind === 'value' ? valueIn(arg.value) : valueOf(arg))
-const emit = (target, { name, args }) => target.emit(name, ...args.map(spoken))
+const emit = (target, { name, args, compress }) => target.compress(compress ?? true).emit(name, ...args.map(spoken))
 
 for (const name of Object.keys(config.namespaces ?? { '/': {} })) {
   const namespace = io.of(name.startsWith('^') ? new RegExp(name) : name)
