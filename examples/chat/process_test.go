@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed52a35d2d/realtime-server/internal/testenv"
 )
 
 // command makes a program that is told to stop when ctx ends, and killed if it
@@ -118,7 +120,7 @@ func startBackend(ctx context.Context, t *testing.T, program []string, listen, r
 // know its backend's address and the backend the server's.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", testenv.OwnAddress())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/internal/backend/backendtest"
+	"github.com/seed52a35d2d/realtime-server/internal/testenv"
 )
 
 // panickingChild makes this test binary a backend that dies of the first call.
@@ -282,7 +283,7 @@ func TestClientThatLeavesIsNoFailure(t *testing.T) {
 }
 
 func TestBackendThatComesBackIsFound(t *testing.T) {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	lis, err := net.Listen("tcp", testenv.OwnAddress())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { ownAddress } from '../lib/address.mjs'
 import { openPage } from '../lib/browser.mjs'
 import { eventOf } from '../lib/grpc.mjs'
 import { startServer } from '../lib/server.mjs'
@@ -132,7 +133,7 @@ test('stays away when the server says so, until the reader wants it back', async
 })
 
 test('comes back after a restart of the server on the same port', async (t) => {
-  const first = await startServer()
+  const first = await startServer({ http: ownAddress() })
   const { page, id } = await connectedPage(t, { url: first.url })
   await first.stop()
   await page.locator('#state[data-state=connecting]').waitFor()

@@ -85,7 +85,7 @@ test('a backend that is down, and comes back', (t) => untouched(t, async () => {
   const [{ error }] = await resident.ask('echo', 1)
   assert.deepEqual([error.code, error.temporary], ['BACKEND_UNAVAILABLE', true])
 
-  const again = await startBackend(backend.port)
+  const again = await startBackend(backend.address)
   t.after(again.stop)
   await until(() => connect(t, server, anyVariant, { auth }).catch(() => false), 'newcomers get in again', 15_000)
   assert.deepEqual(await resident.ask('echo', 2), [2])

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ownAddress } from '../lib/address.mjs'
 import { TOKEN, startBackend } from '../lib/backend.mjs'
 import { connect, variants } from '../lib/client.mjs'
 import { endpoint, request } from '../lib/engine.mjs'
@@ -34,7 +35,7 @@ test('SIGTERM sends everybody away, in order, and ends with 0', async (t) => {
 })
 
 test('clients come back by themselves to a server on the same address', async (t) => {
-  const first = await startServer()
+  const first = await startServer({ http: ownAddress() })
   const clients = await Promise.all(variants.map((variant) => connect(t, first, variant)))
   const ids = clients.map(({ id }) => id)
   const returned = clients.map(({ socket }) =>

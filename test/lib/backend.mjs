@@ -3,6 +3,7 @@
 // share one backend without getting in each other's way.
 
 import grpc from '@grpc/grpc-js'
+import { ownAddress } from './address.mjs'
 import { RealtimeBackend, argOf, codes, eventOf } from './grpc.mjs'
 import { Mailbox, within } from './wait.mjs'
 
@@ -60,8 +61,8 @@ const handlers = {
   OnDisconnected: () => ({}),
 }
 
-// startBackend listens on a free port of loopback, or on the one given.
-export async function startBackend(port = 0) {
+// startBackend listens on an address of its own, or on the one given.
+export async function startBackend(address = ownAddress()) {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 8 << 20 })
   const calls = new Mailbox()
   const serve = (method) => (call, reply) => {
@@ -78,10 +79,10 @@ export async function startBackend(port = 0) {
   ))
   const bound = new Promise((resolve, reject) => {
     const done = (error, bound) => (error ? reject(error) : resolve(bound))
-    server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), done)
+    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), done)
   })
   return {
-    port: await within(bound, 'backend listens'),
+    address: `${address.split(':')[0]}:${await within(bound, 'backend listens')}`,
     calls,
     // of waits for a call about one connection.
     of: (method, connectionId, passes = () => true) => calls.find(

@@ -33,7 +33,7 @@ export async function startServer({ backend, config, http = '127.0.0.1:0', bin =
   assert.ok(bin, 'TEST_SERVER_BIN must name the binary to test')
   const folder = mkdtempSync(join(tmpdir(), 'realtime-server-test-'))
   const args = ['--dev', '--http', http, '--grpc', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--log-format', 'json']
-  if (backend) args.push('--backend', `127.0.0.1:${backend.port}`)
+  if (backend) args.push('--backend', backend.address)
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify({ ...QUICK_END, ...config })) // JSON is YAML
   args.push('--config', join(folder, 'config.yaml'))
   if (process.env.TEST_EVENT_LOOP && bin !== STOCK) args.push('--set', `socketio.event_loop=${process.env.TEST_EVENT_LOOP}`)
