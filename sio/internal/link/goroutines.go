@@ -1,6 +1,7 @@
 package link
 
 import (
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -81,16 +82,27 @@ func (c *goConn) read() error {
 			return err
 		}
 		defer giveBack(buffer)
-		return c.owner.Received(p)
+		return c.receive(p)
 	}
 	if c.buffer == nil {
 		c.buffer = make([]byte, 4<<10)
 	}
 	n, err := c.conn.Read(c.buffer)
 	if n > 0 {
-		err = c.owner.Received(c.buffer[:n])
+		err = c.receive(c.buffer[:n])
 	}
 	return err
+}
+
+// receive gives bytes to the owner, unless the connection is closed.
+func (c *goConn) receive(p []byte) error {
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		return net.ErrClosed
+	}
+	return c.owner.Received(p)
 }
 
 // Pause implements Conn.
@@ -178,9 +190,6 @@ func (c *goConn) nextWrite() (w write, ok bool) {
 	return w, true
 }
 
-// lastTime is how long a peer may take for what is written before Close.
-const lastTime = time.Second
-
 // Close implements Conn.
 func (c *goConn) Close(last []byte) {
 	c.mu.Lock()
@@ -194,29 +203,41 @@ func (c *goConn) Close(last []byte) {
 	if !first {
 		return
 	}
-	rest := c.say(last)
-	if len(rest) == 0 {
+	if len(last) == 0 {
 		_ = c.conn.Close() // there is nobody to tell of an error
+		c.wg.Done()
+		return
+	}
+	rest, err := c.say(last)
+	if err != nil {
+		_ = c.conn.Close()
 		c.wg.Done()
 		return
 	}
 	go func() {
 		defer c.wg.Done()
-		_ = c.conn.SetWriteDeadline(time.Now().Add(lastTime)) // fails with the connection
-		_, _ = c.conn.Write(rest)                             // the last word need not arrive
-		_ = c.conn.Close()
+		c.linger(rest)
 	}()
 }
 
-// say writes what goes without waiting, and returns the rest: nothing, if it
-// is of no use.
-func (c *goConn) say(last []byte) []byte {
-	if len(last) == 0 {
-		return nil
+// linger writes the rest of the last word, and closes the connection when the
+// peer has. Errors are the end of it as well.
+func (c *goConn) linger(rest []byte) {
+	defer c.conn.Close()
+	_ = c.conn.SetDeadline(time.Now().Add(LingerTime))
+	if len(rest) > 0 {
+		if _, err := c.conn.Write(rest); err != nil {
+			return
+		}
 	}
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c.conn)
+	}
+}
+
+// say writes of the last word what goes without waiting, and returns the rest.
+func (c *goConn) say(last []byte) (rest []byte, err error) {
 	n, err := c.TryWrite(last)
-	if err != nil {
-		return nil
-	}
-	return last[n:]
+	return last[n:], err
 }

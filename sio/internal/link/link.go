@@ -5,7 +5,13 @@
 // one that works everywhere; package netloop has one for Linux.
 package link
 
-import "net"
+import (
+	"net"
+	"time"
+)
+
+// LingerTime is how long a connection may stay after its last word.
+const LingerTime = time.Second
 
 // Poller takes connections over, and waits for their bytes.
 type Poller interface {
@@ -48,6 +54,10 @@ type Conn interface {
 	// not change before.
 	Write(p []byte, done func(err error))
 	// Close ends the connection, and everything that is under way on it. last
-	// is written before if the peer takes it soon. Only the first call counts.
+	// is written before, if the peer takes it soon: then the connection stays
+	// for up to LingerTime, until the peer has closed its side. What the peer
+	// sends meanwhile is thrown away; were the connection closed with it
+	// unread, TCP would reset it, and the peer might never see the last word.
+	// Only the first call counts.
 	Close(last []byte)
 }

@@ -24,7 +24,7 @@ type conn struct {
 	fd    int
 	key   key
 
-	uses atomic.Int32 // how many use fd, and the bit closed
+	uses atomic.Int32 // how many use fd, and the bits leaving and closed
 
 	mu      sync.Mutex // guards all below; what it covers never waits
 	started bool
@@ -32,10 +32,15 @@ type conn struct {
 	paused  bool   // read no more
 	events  uint32 // what the loop waits for
 	writes  []write
+	linger  *linger // while it is leaving
 }
 
-// closed is the bit of conn.uses that lets nobody in any more.
-const closed = 1 << 30
+// Bits of conn.uses, above all counts, in the order in which they are set:
+// leaving lets only the loop in, closed nobody any more.
+const (
+	leaving = 1 << 29
+	closed  = 1 << 30
+)
 
 func newConn(l *loop, fd int, owner link.Owner) *conn {
 	c := &conn{loop: l, owner: owner, fd: fd}
@@ -44,11 +49,14 @@ func newConn(l *loop, fd int, owner link.Owner) *conn {
 }
 
 // enter lets a user in, who must exit. It reports false once the connection is
-// closed.
-func (c *conn) enter() bool {
+// closed, or leaving.
+func (c *conn) enter() bool { return c.enterBefore(leaving) }
+
+// enterBefore is enter for a user whom only this bit, or a later one, keeps out.
+func (c *conn) enterBefore(bit int32) bool {
 	for {
 		uses := c.uses.Load()
-		if uses&closed != 0 {
+		if uses >= bit {
 			return false
 		}
 		if c.uses.CompareAndSwap(uses, uses+1) {
@@ -58,7 +66,7 @@ func (c *conn) enter() bool {
 }
 
 func (c *conn) exit() {
-	if c.uses.Add(-1) == closed {
+	if c.uses.Add(-1)&^leaving == closed {
 		c.release()
 	}
 }
@@ -93,6 +101,9 @@ func (c *conn) register() error {
 // wanted is what the loop should wait for; the lock is held. Errors and the
 // end of both directions always come.
 func (c *conn) wanted() (events uint32) {
+	if c.uses.Load()&leaving != 0 {
+		return unix.EPOLLIN
+	}
 	if !c.paused && !c.ended {
 		events = unix.EPOLLIN
 	}
@@ -116,20 +127,34 @@ func (c *conn) update() {
 
 // Close implements link.Conn.
 func (c *conn) Close(last []byte) {
-	if len(last) > 0 && c.enter() {
-		_, _ = unix.Write(c.fd, last) // the last word need not arrive
+	switch {
+	case !c.mark(leaving):
+		return
+	case len(last) == 0:
+		c.shut()
+	default:
+		c.leave(last)
+	}
+	c.exit()
+}
+
+// shut lets nobody in any more. It may be called more than once.
+func (c *conn) shut() {
+	if c.mark(closed) {
 		c.exit()
 	}
+}
+
+// mark sets a bit of uses and counts the caller as a user, who must exit. It
+// reports false if the bit, or a later one, is set already.
+func (c *conn) mark(bit int32) bool {
 	for {
 		uses := c.uses.Load()
-		if uses&closed != 0 {
-			return
+		if uses >= bit {
+			return false
 		}
-		if c.uses.CompareAndSwap(uses, uses|closed) {
-			if uses == 0 {
-				c.release()
-			}
-			return
+		if c.uses.CompareAndSwap(uses, (uses|bit)+1) {
+			return true
 		}
 	}
 }
@@ -137,6 +162,7 @@ func (c *conn) Close(last []byte) {
 // release gives the descriptor back. Nobody uses it any more, and nobody ever
 // will.
 func (c *conn) release() {
+	c.left()
 	_ = unix.Close(c.fd) // which takes it out of the epoll instance
 	c.loop.conns.remove(c.key)
 	c.mu.Lock()

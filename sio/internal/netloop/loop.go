@@ -27,7 +27,8 @@ type loop struct {
 	raw  syscall.RawConn
 	wg   sync.WaitGroup // the goroutine of run
 
-	conns table
+	conns   table
+	lingers *lingers // the poller's
 
 	// Owned by run.
 	events  [batch]unix.EpollEvent
@@ -35,7 +36,7 @@ type loop struct {
 	buffer  []byte
 }
 
-func newLoop() (*loop, error) {
+func newLoop(ls *lingers) (*loop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -44,7 +45,7 @@ func newLoop() (*loop, error) {
 		_ = unix.Close(fd) // err says more
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	l := &loop{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), buffer: make([]byte, readSize)}
+	l := &loop{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), lingers: ls, buffer: make([]byte, readSize)}
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		_ = l.file.Close()
 		return nil, err
@@ -80,10 +81,14 @@ func (l *loop) fetch(fd uintptr) bool {
 // handle lets a connection read and write.
 func (l *loop) handle(event unix.EpollEvent) {
 	c := l.conns.find(keyOf(event))
-	if c == nil || !c.enter() {
+	if c == nil || !c.enterBefore(closed) {
 		return // it was closed meanwhile
 	}
 	defer c.exit()
+	if c.uses.Load() >= leaving {
+		c.discard()
+		return
+	}
 	if event.Events&^unix.EPOLLOUT != 0 {
 		c.readable(event.Events)
 	}

@@ -7,6 +7,7 @@
 //	poller.go  takes connections over and shares them out to the loops
 //	loop.go    one epoll instance, and the goroutine that waits for it
 //	conn.go    a connection: who uses it, and how it ends
+//	linger.go  a connection's last word
 //	read.go    what a loop does when there is something to read
 //	write.go   writing, and what a loop does when there is room again
 //	table.go   finds the connection that an event is for
@@ -28,11 +29,12 @@ import (
 // system, such as those under TLS, it leaves to goroutines. Its zero value is
 // ready; it starts its loops for the first socket.
 type Poller struct {
-	start  sync.Once
-	failed error // why there are no loops
-	loops  []*loop
-	next   atomic.Uint32
-	others link.Goroutines
+	start   sync.Once
+	failed  error // why there are no loops
+	loops   []*loop
+	leavers *lingers
+	next    atomic.Uint32
+	others  link.Goroutines
 }
 
 // Adopt implements link.Poller. The connection gets a new descriptor, which
@@ -43,7 +45,10 @@ func (p *Poller) Adopt(conn net.Conn, owner link.Owner) link.Conn {
 	if !ok {
 		return p.others.Adopt(conn, owner)
 	}
-	p.start.Do(func() { p.loops, p.failed = newLoops(runtime.GOMAXPROCS(0)) })
+	p.start.Do(func() {
+		p.leavers = newLingers()
+		p.loops, p.failed = newLoops(runtime.GOMAXPROCS(0), p.leavers)
+	})
 	if p.failed != nil {
 		return p.others.Adopt(conn, owner)
 	}
@@ -56,10 +61,10 @@ func (p *Poller) Adopt(conn net.Conn, owner link.Owner) link.Conn {
 	return newConn(l, fd, owner)
 }
 
-func newLoops(count int) ([]*loop, error) {
+func newLoops(count int, ls *lingers) ([]*loop, error) {
 	var loops []*loop
 	for range count {
-		l, err := newLoop()
+		l, err := newLoop(ls)
 		if err != nil {
 			for _, l := range loops {
 				l.close()
@@ -87,6 +92,9 @@ func duplicate(socket syscall.Conn) (fd int, err error) {
 
 // Close implements link.Poller.
 func (p *Poller) Close() {
+	if p.leavers != nil {
+		p.leavers.close()
+	}
 	for _, l := range p.loops {
 		l.close()
 	}

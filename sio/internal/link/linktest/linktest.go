@@ -30,6 +30,8 @@ func Run(t *testing.T, poller func() link.Poller) {
 		{"the error of Received ends the reading", refuse},
 		{"the peer's end is io.EOF", peerEnds},
 		{"the last word arrives before the end", lastWord},
+		{"the last word arrives at a peer that goes on talking", lastWordAgainstTalk},
+		{"a peer that stays is not waited for", peerStays},
 		{"Close ends what is under way", closeUnderWay},
 		{"a connection that was closed can be used, to no effect", useClosed},
 		{"everything at once", chaos},
@@ -114,6 +116,7 @@ func (d door) connect(t *testing.T, o *owner) (ours link.Conn, peer net.Conn) {
 type owner struct {
 	conn     link.Conn
 	received func(p []byte) error
+	last     []byte // what it says when it closes after the end
 	ended    chan error
 }
 
@@ -124,7 +127,7 @@ func newOwner(received func(p []byte) error) *owner {
 func (o *owner) Received(p []byte) error { return o.received(p) }
 
 func (o *owner) Ended(err error) {
-	o.conn.Close(nil)
+	o.conn.Close(o.last)
 	o.ended <- err
 }
 
@@ -285,6 +288,36 @@ func lastWord(t *testing.T, d door) {
 	if string(got) != "goodbye" {
 		t.Errorf("the last word is %q (%v)", got, err)
 	}
+	o.wantEnd(t, nil)
+}
+
+// lastWordAgainstTalk has the peer send more than is ever read: a connection
+// that is closed with something unread is reset, and its peer may lose what it
+// had already received.
+func lastWordAgainstTalk(t *testing.T, d door) {
+	t.Helper()
+	errEnough := errors.New("enough")
+	o := newOwner(func([]byte) error { return errEnough })
+	o.last = []byte("goodbye")
+	ours, peer := d.connect(t, o)
+	ours.Start()
+	if _, err := peer.Write(pattern(1 << 20)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(peer)
+	if string(got) != "goodbye" || err != nil {
+		t.Errorf("the last word is %q (%v)", got, err)
+	}
+	o.wantEnd(t, errEnough)
+}
+
+// peerStays has the peer neither read nor leave.
+func peerStays(t *testing.T, d door) {
+	t.Helper()
+	o := newOwner(ignore)
+	ours, _ := d.connect(t, o)
+	ours.Start()
+	ours.Close([]byte("goodbye"))
 	o.wantEnd(t, nil)
 }
 
