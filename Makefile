@@ -58,7 +58,7 @@ example-chat-node: build examples/chat/node_modules/.installed ## Run the chat w
 test: test-go test-node ## Install what is needed and run every test.
 
 .PHONY: test-go
-test-go: build examples/chat/node_modules/.installed .tools/cc
+test-go: build examples/chat/node_modules/.installed .tools/cc .tools/redis
 	@TEST_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
 	@TEST_EVENT_LOOP=false go test -race -timeout 8m ./sio/...
 	@cd bench/peers && go test -timeout 5m ./...
@@ -90,6 +90,11 @@ APT := apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -
 .tools/chromium:
 	@mkdir -p .tools
 	@command -v chromium >/dev/null || { $(APT) chromium >/dev/null; }
+	@touch $@
+
+.tools/redis:
+	@mkdir -p .tools
+	@command -v redis-server >/dev/null || { $(APT) redis-server >/dev/null; }
 	@touch $@
 
 .tools/cc:
