@@ -26,6 +26,11 @@ type Config struct {
 	// MaxAttachments is how many binary attachments an event of a client may
 	// have.
 	MaxAttachments int `yaml:"max_attachments"`
+	// MaxJSONDepth is how deep arrays and objects may nest in what a client
+	// sends, the array of the event's arguments included.
+	MaxJSONDepth int `yaml:"max_json_depth"`
+	// MaxEventName is how long the name of a client's event may be, in bytes.
+	MaxEventName int `yaml:"max_event_name"`
 	// MaxNamespaces is how many namespaces one client may be in at once.
 	MaxNamespaces int `yaml:"max_namespaces"`
 	// MaxDynamicNamespaces is how many namespaces that exist by a pattern may
@@ -52,6 +57,8 @@ func DefaultConfig() Config {
 		ConnectTimeout:  45 * time.Second,
 		DisconnectGrace: 2 * time.Second,
 		MaxAttachments:  parser.MaxAttachments,
+		MaxJSONDepth:    128,
+		MaxEventName:    maxEventName,
 		MaxNamespaces:   100,
 		MaxRooms:        1000,
 		MaxInbox:        1 << 20,
@@ -76,6 +83,8 @@ func (c *Config) Validate() error {
 		value int
 	}{
 		{"max_attachments", c.MaxAttachments},
+		{"max_json_depth", c.MaxJSONDepth},
+		{"max_event_name", c.MaxEventName},
 		{"max_namespaces", c.MaxNamespaces},
 		{"max_dynamic_namespaces", c.MaxDynamicNamespaces},
 		{"max_rooms", c.MaxRooms},
@@ -86,6 +95,9 @@ func (c *Config) Validate() error {
 		if n.value < 1 {
 			faults = append(faults, fmt.Errorf("%s: %d is not a positive number", n.name, n.value))
 		}
+	}
+	if c.MaxJSONDepth > parser.MaxDepth {
+		faults = append(faults, fmt.Errorf("max_json_depth: %d is more than %d", c.MaxJSONDepth, parser.MaxDepth))
 	}
 	return errors.Join(faults...)
 }

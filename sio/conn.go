@@ -39,7 +39,7 @@ type conn struct {
 
 func newConn(server *Server, session *engineio.Session, h *Handshake, d dialect) *conn {
 	c := &conn{server: server, session: session, handshake: h, dialect: d}
-	c.decoder.MaxAttachments = server.cfg.MaxAttachments
+	c.decoder.Limits = server.cfg.parserLimits()
 	c.flow = flow{session: session, limit: server.cfg.MaxInbox}
 	server.wg.Add(1)
 	c.await(server.connects)
@@ -52,12 +52,12 @@ func (c *conn) Message(m engineio.Message) error {
 	defer c.recv.Unlock()
 	p, err := c.decode(m)
 	if err != nil || p == nil {
-		return err
+		return breach(err)
 	}
 	if c.speaks4() {
 		from4(p)
 	}
-	return c.dispatch(p)
+	return breach(c.dispatch(p))
 }
 
 // dispatch gives a packet to its socket. An error ends the session.
@@ -213,7 +213,10 @@ func (c *conn) idle(list *timeout.List[*conn]) {
 	c.mu.Lock()
 	over := c.waits == list
 	c.mu.Unlock()
-	if over {
+	switch {
+	case over && list == c.server.connects:
+		c.session.Close(engineio.ConnectTimeout)
+	case over:
 		c.session.Close(engineio.ForcedClose)
 	}
 }

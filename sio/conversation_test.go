@@ -219,7 +219,7 @@ func buildWorld(change func(*Config)) func(*testing.T, siotest.Voice) siotest.Wo
 		cfg := DefaultConfig()
 		cfg.Namespaces = []string{"/", "/chat", "^/team-[a-z]+$"}
 		cfg.MaxNamespaces, cfg.MaxDynamicNamespaces = 3, 2
-		cfg.MaxAttachments = 2
+		cfg.MaxAttachments, cfg.MaxJSONDepth, cfg.MaxEventName = 2, 8, 16
 		cfg.MaxRooms = 3
 		cfg.MaxInbox = 1000
 		cfg.MaxPendingAcks, cfg.MaxAckQueue = 3, 1000

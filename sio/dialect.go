@@ -31,7 +31,7 @@ func (d dialect) encode(p *parser.Packet, options engineio.Options) *engineio.Fr
 func (c *conn) decode(m engineio.Message) (*parser.Packet, error) {
 	switch {
 	case c.dialect == inMsgpack && m.Binary:
-		return parser.DecodeMsgpack(m.Data, c.decoder.MaxAttachments)
+		return parser.DecodeMsgpack(m.Data, c.decoder.Limits)
 	case c.dialect == inMsgpack:
 		return nil, parser.ErrUnexpected
 	case m.Binary:

@@ -33,12 +33,33 @@ const (
 	ReasonShutdown
 	// ReasonSlowConsumer: the client was too far behind in reading.
 	ReasonSlowConsumer
+	// ReasonPayloadTooLarge: the client sent a message or a polling body over
+	// engineio.Config.MaxPayload.
+	ReasonPayloadTooLarge
+	// ReasonTooManyPackets: a polling body held more packets than
+	// engineio.Config.MaxBodyPackets.
+	ReasonTooManyPackets
+	// ReasonRateLimit: the client sent faster than it may.
+	ReasonRateLimit
+	// ReasonConnectTimeout: the client was let in, but after
+	// Config.ConnectTimeout.
+	ReasonConnectTimeout
+	// ReasonTooManyAttachments: a packet announced more attachments than
+	// Config.MaxAttachments.
+	ReasonTooManyAttachments
+	// ReasonPayloadTooDeep: the payload of a packet nested deeper than
+	// Config.MaxJSONDepth.
+	ReasonPayloadTooDeep
+	// ReasonEventNameTooLong: an event's name was longer than
+	// Config.MaxEventName.
+	ReasonEventNameTooLong
 )
 
 var reasonTexts = [...]string{
 	"none", "client namespace disconnect", "server namespace disconnect", "credential expired",
 	"transport close", "transport error", "ping timeout", "parse error",
-	"forced close", "server shutting down", "slow consumer",
+	"forced close", "server shutting down", "slow consumer", "payload too large", "too many packets", "rate limit",
+	"connect timeout", "too many attachments", "payload too deep", "event name too long",
 }
 
 // String is the reason's text, stable for logs, metrics and backends.
@@ -53,6 +74,14 @@ var sessionReasons = map[engineio.Reason]Reason{
 	engineio.ForcedClose:    ReasonForcedClose,
 	engineio.ServerShutdown: ReasonShutdown,
 	engineio.SlowConsumer:   ReasonSlowConsumer,
+
+	engineio.PayloadTooLarge:    ReasonPayloadTooLarge,
+	engineio.TooManyPackets:     ReasonTooManyPackets,
+	engineio.RateLimit:          ReasonRateLimit,
+	engineio.ConnectTimeout:     ReasonConnectTimeout,
+	engineio.TooManyAttachments: ReasonTooManyAttachments,
+	engineio.PayloadTooDeep:     ReasonPayloadTooDeep,
+	engineio.EventNameTooLong:   ReasonEventNameTooLong,
 }
 
 // End is how a socket ended.

@@ -141,6 +141,9 @@ func (s *Socket) receive(p *parser.Packet) error {
 	if err != nil {
 		return err
 	}
+	if len(name) > s.conn.server.cfg.MaxEventName {
+		return errEventName
+	}
 	s.conn.server.metrics.received.Inc()
 	e := &ClientEvent{Name: name, Args: args, socket: s, id: p.ID, wants: p.HasID, size: sizeOf(p, args)}
 	employ, err := s.admit(e)

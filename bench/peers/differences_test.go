@@ -62,7 +62,7 @@ func TestDifferences(t *testing.T) {
 // TestStuckAfterZero: a binary packet that announces no attachment leaves
 // their decoder waiting for one, so that the next packet ends the session.
 func TestStuckAfterZero(t *testing.T) {
-	decoder := ours.Decoder{}
+	decoder := ours.Decoder{Limits: ours.Limits{Depth: 1}}
 	for _, text := range []string{`50-["x"]`, `2["y"]`} {
 		if p, err := decoder.Text([]byte(text)); p == nil || err != nil {
 			t.Errorf("ours reads %s as %v, %v", text, p, err)

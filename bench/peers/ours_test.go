@@ -13,7 +13,7 @@ const maxAttachments = 100
 // decodeOurs reads a message, and as many attachments as it asks for, with our
 // decoder, down to the arguments.
 func decodeOurs(text string, attachments [][]byte) (packet, error) {
-	decoder := ours.Decoder{MaxAttachments: maxAttachments}
+	decoder := ours.Decoder{Limits: ours.Limits{Attachments: maxAttachments, Depth: ours.MaxDepth}}
 	decoded, err := decoder.Text([]byte(text))
 	for i := 0; err == nil && decoded == nil; i++ {
 		if i == len(attachments) {

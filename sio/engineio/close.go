@@ -12,12 +12,27 @@ type ended Reason
 
 func (e ended) Error() string { return Reason(e).String() }
 
+// EndWith is an error for Receiver.Message that ends the session with a reason
+// of its own.
+func EndWith(reason Reason) error { return ended(reason) }
+
+// refusedFor is the reason for which a session ends whose receiver has refused
+// a message.
+func refusedFor(err error) Reason {
+	if end, ok := errors.AsType[ended](err); ok {
+		return Reason(end)
+	}
+	return ParseError
+}
+
 // reasonFor turns what stopped a reader into a reason.
 func reasonFor(err error) Reason {
 	var end ended
 	switch {
 	case errors.As(err, &end):
 		return Reason(end)
+	case errors.Is(err, errTooBig):
+		return PayloadTooLarge
 	case errors.Is(err, io.EOF):
 		return TransportClose
 	default:

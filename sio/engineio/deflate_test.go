@@ -194,7 +194,7 @@ func TestBombEndsTheSession(t *testing.T) {
 	if _, err := conn.Write(masked(true, rsv1>>4, ws.OpBinary, bomb)); err != nil {
 		t.Fatal(err)
 	}
-	if reason := <-r.closed; reason != TransportError {
+	if reason := <-r.closed; reason != PayloadTooLarge {
 		t.Errorf("closed for %v", reason)
 	}
 	if grown := allocated() - before; grown > 4_000_000 {

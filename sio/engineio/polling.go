@@ -140,6 +140,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &tooBig):
 		s.server.respond(w, http.StatusRequestEntityTooLarge, "text/plain", nil)
+		s.close(PayloadTooLarge, nil)
 		return
 	case err != nil:
 		s.close(TransportError, nil)

@@ -21,11 +21,30 @@ const (
 	ServerShutdown
 	// SlowConsumer: the client was too far behind in reading.
 	SlowConsumer
+	// PayloadTooLarge: a message or polling body was over Config.MaxPayload.
+	PayloadTooLarge
+	// TooManyPackets: a polling body held more packets than
+	// Config.MaxBodyPackets.
+	TooManyPackets
+	// RateLimit: the client sent faster than it may.
+	RateLimit
+
+	// The reasons below are a Receiver's, which knows what messages mean.
+
+	// ConnectTimeout: the client did not get in anywhere in time.
+	ConnectTimeout
+	// TooManyAttachments: a message announced more attachments than it may.
+	TooManyAttachments
+	// PayloadTooDeep: a message nested deeper than it may.
+	PayloadTooDeep
+	// EventNameTooLong: a message named an event with more bytes than it may.
+	EventNameTooLong
 )
 
 var reasonTexts = [...]string{
 	"none", "transport close", "transport error", "ping timeout", "parse error",
-	"forced close", "server shutting down", "slow consumer",
+	"forced close", "server shutting down", "slow consumer", "payload too large", "too many packets", "rate limit",
+	"connect timeout", "too many attachments", "payload too deep", "event name too long",
 }
 
 // String is the reason's text, stable for logs and metrics.
@@ -34,4 +53,6 @@ func (r Reason) String() string { return reasonTexts[r] }
 // flushes reports whether a session that ends for this reason still delivers
 // what is queued: only where the server chose the end, so that the client can
 // be expected to listen.
-func (r Reason) flushes() bool { return r == ForcedClose || r == ServerShutdown }
+func (r Reason) flushes() bool {
+	return r == ForcedClose || r == ServerShutdown || r == ConnectTimeout
+}

@@ -24,7 +24,7 @@ type Handler interface {
 // call at a time; one that breaks the protocol may cause several.
 type Receiver interface {
 	// Message takes one message, whose bytes now belong to the receiver. An
-	// error ends the session with ParseError.
+	// error ends the session with ParseError, or as EndWith says.
 	Message(m Message) error
 	// Opened is called once, when the OPEN packet has been written. The
 	// session may have ended meanwhile.
@@ -152,7 +152,7 @@ func (s *Session) handle(p packet) error {
 	case packetMessage:
 		s.server.metrics.received.Inc()
 		if err := s.receiver.Message(Message{Binary: p.binary, Data: p.data}); err != nil {
-			return ended(ParseError)
+			return ended(refusedFor(err))
 		}
 	case packetPing:
 		return s.ping()

@@ -12,10 +12,10 @@ import (
 const maxID = 1<<53 - 1
 
 // Decoder puts the messages of one session together to packets. Its zero
-// value accepts no attachments. It is not safe for concurrent use.
+// value accepts neither attachments nor a payload. It is not safe for
+// concurrent use.
 type Decoder struct {
-	// MaxAttachments is how many attachments a packet may announce.
-	MaxAttachments int
+	Limits Limits
 
 	pending *Packet // waits for attachments; nil between packets
 	missing int
@@ -27,7 +27,7 @@ func (d *Decoder) Text(msg []byte) (*Packet, error) {
 	if d.pending != nil {
 		return nil, ErrUnexpected
 	}
-	p, attachments, err := decode(msg, d.MaxAttachments)
+	p, attachments, err := decode(msg, d.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (d *Decoder) Binary(msg []byte) (*Packet, error) {
 
 // decode reads `<type>[<attachments>-][<namespace>,][<id>][<json>]`
 // (protocol, "Packet encoding").
-func decode(msg []byte, maxAttachments int) (*Packet, int, error) {
+func decode(msg []byte, limits Limits) (*Packet, int, error) {
 	if len(msg) == 0 || msg[0] < '0' || msg[0] > '6' {
 		return nil, 0, ErrType
 	}
@@ -64,8 +64,11 @@ func decode(msg []byte, maxAttachments int) (*Packet, int, error) {
 	attachments := 0
 	if p.Type == BinaryEvent || p.Type == BinaryAck {
 		n, tail, ok := number(rest)
-		if !ok || len(tail) == 0 || tail[0] != '-' || n > uint64(maxAttachments) {
+		switch {
+		case len(tail) == 0 || tail[0] != '-' || !ok:
 			return nil, 0, ErrAttachments
+		case n > uint64(limits.Attachments):
+			return nil, 0, ErrTooManyAttachments
 		}
 		attachments, rest = int(n), tail[1:]
 	}
@@ -79,6 +82,9 @@ func decode(msg []byte, maxAttachments int) (*Packet, int, error) {
 	}
 	if len(rest) > 0 {
 		p.Data = rest
+	}
+	if deeper(p.Data, limits.Depth) {
+		return nil, 0, ErrTooDeep
 	}
 	return p, attachments, check(p)
 }

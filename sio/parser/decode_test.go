@@ -27,7 +27,7 @@ func TestDecode(t *testing.T) {
 		{`50-["x"]`, Packet{Type: BinaryEvent, Namespace: "/", Data: []byte(`["x"]`)}},
 		{"2 [ \"hi\" ] ", Packet{Type: Event, Namespace: "/", Data: []byte(" [ \"hi\" ] ")}},
 	} {
-		d := Decoder{MaxAttachments: 10}
+		d := Decoder{Limits: Limits{Attachments: 10, Depth: MaxDepth}}
 		got, err := d.Text([]byte(test.in))
 		if err != nil || got == nil {
 			t.Errorf("Text(%q) = %v, %v", test.in, got, err)
@@ -72,12 +72,15 @@ func TestDecodeRefuses(t *testing.T) {
 		{`51["x"]`, ErrAttachments},
 		{`5-["x"]`, ErrAttachments},
 		{`5-1-["x"]`, ErrAttachments},
-		{`511-["x"]`, ErrAttachments},
-		{`51000000000-["x"]`, ErrAttachments},
+		{`511-["x"]`, ErrTooManyAttachments},
+		{`51000000000-["x"]`, ErrTooManyAttachments},
+		{`59999999999999999-["x"]`, ErrAttachments}, // nobody counts that far
 		{`51.5-["x"]`, ErrAttachments},
-		{`2` + strings.Repeat("[", 100_000), ErrPayload},
+		{`2` + strings.Repeat("[", 100_000), ErrTooDeep},
+		{`0` + strings.Repeat(`{"a":`, 100_000), ErrTooDeep},
+		{`2` + strings.Repeat("[", MaxDepth), ErrPayload},
 	} {
-		d := Decoder{MaxAttachments: 10}
+		d := Decoder{Limits: Limits{Attachments: 10, Depth: MaxDepth}}
 		if got, err := d.Text([]byte(test.in)); !errors.Is(err, test.want) {
 			t.Errorf("Text(%.40q) = %v, %v, want %v", test.in, got, err, test.want)
 		}
@@ -85,7 +88,7 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func TestDecoderOrder(t *testing.T) {
-	d := Decoder{MaxAttachments: 2}
+	d := Decoder{Limits: Limits{Attachments: 2, Depth: MaxDepth}}
 	if _, err := d.Binary([]byte{1}); !errors.Is(err, ErrUnexpected) {
 		t.Errorf("attachment without a packet: %v", err)
 	}

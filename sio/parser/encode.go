@@ -88,6 +88,9 @@ func appendArg(data []byte, p *Packet, arg Arg, binary bool) (_ []byte, problem 
 		p.Attachments = append(p.Attachments, arg.Binary)
 		return appendPlaceholder(data, len(p.Attachments)-1), ""
 	}
+	if deeper(arg.JSON, MaxDepth) {
+		return nil, "nests deeper than " + strconv.Itoa(MaxDepth) + " arrays and objects"
+	}
 	if !json.Valid(arg.JSON) {
 		return nil, "is not one JSON text"
 	}

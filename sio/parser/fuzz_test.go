@@ -20,7 +20,7 @@ func FuzzDecoder(f *testing.F) {
 		if !utf8.Valid(text) {
 			return // the session below has refused it
 		}
-		d := Decoder{MaxAttachments: 3}
+		d := Decoder{Limits: Limits{Attachments: 3, Depth: MaxDepth}}
 		p, err := d.Text(text)
 		for range 3 {
 			if err == nil && p == nil {
@@ -30,7 +30,7 @@ func FuzzDecoder(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again := Decoder{MaxAttachments: 3}
+		again := Decoder{Limits: Limits{Attachments: 3, Depth: MaxDepth}}
 		q, err := again.Text(Append(nil, p))
 		for range p.Attachments {
 			if err == nil && q == nil {
@@ -72,7 +72,7 @@ func FuzzMsgpack(f *testing.F) {
 	}
 	f.Add([]byte("\x82\xa4type\x01\xa3nsp\xa1/"))
 	f.Fuzz(func(t *testing.T, msg []byte) {
-		p, err := DecodeMsgpack(msg, 3)
+		p, err := DecodeMsgpack(msg, Limits{3, MaxDepth})
 		if err != nil {
 			return
 		}
@@ -84,7 +84,7 @@ func FuzzMsgpack(f *testing.F) {
 		if !utf8.Valid(p.Data) || !utf8.ValidString(p.Namespace) {
 			t.Fatalf("not UTF-8: %q %q", p.Namespace, p.Data)
 		}
-		q, err := DecodeMsgpack(AppendMsgpack(nil, p), 3)
+		q, err := DecodeMsgpack(AppendMsgpack(nil, p), Limits{3, MaxDepth})
 		if err != nil || !bytes.Equal(p.Data, q.Data) || p.Namespace != q.Namespace || p.ID != q.ID || p.HasID != q.HasID ||
 			!slices.EqualFunc(p.Attachments, q.Attachments, bytes.Equal) {
 			t.Fatalf("%x: %+v came back as %+v, %v", msg, p, q, err)
@@ -107,7 +107,7 @@ func FuzzMsgpackJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		q, err := DecodeMsgpack(AppendMsgpack(nil, p), 0)
+		q, err := DecodeMsgpack(AppendMsgpack(nil, p), Limits{0, MaxDepth})
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}

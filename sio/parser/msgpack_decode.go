@@ -8,9 +8,9 @@ import (
 
 // DecodeMsgpack reads a message in the encoding of socket.io-msgpack-parser
 // into the packet that a client of the other encoding would have sent: JSON
-// with attachments, of which there may be so many. Attachments alias msg.
-func DecodeMsgpack(msg []byte, maxAttachments int) (*Packet, error) {
-	d := msgpackDecoder{json: jsonWriter{maxAttachments: maxAttachments}}
+// with attachments. Attachments alias msg.
+func DecodeMsgpack(msg []byte, limits Limits) (*Packet, error) {
+	d := msgpackDecoder{json: jsonWriter{limits: limits}}
 	rest, err := d.packet(msg)
 	switch {
 	case err != nil:
@@ -85,9 +85,29 @@ func (d *msgpackDecoder) field(key string, b []byte) (rest []byte, err error) {
 		d.p.Data = d.json.text
 		return rest, err
 	default:
-		if rest, err = msgp.Skip(b); err != nil {
+		return skipMsgpack(b)
+	}
+}
+
+// skipMsgpack returns what comes after the value that b begins with. Unlike
+// msgp.Skip it does not recurse: nobody will look at the value, so it may nest
+// as it likes.
+func skipMsgpack(b []byte) (rest []byte, err error) {
+	for left := uint64(1); left > 0; left-- { // a value takes a byte at least, so this ends with b
+		var members uint32
+		switch msgp.NextType(b) {
+		case msgp.MapType:
+			members, b, err = msgp.ReadMapHeaderBytes(b)
+			left += 2 * uint64(members)
+		case msgp.ArrayType:
+			members, b, err = msgp.ReadArrayHeaderBytes(b)
+			left += uint64(members)
+		default:
+			b, err = msgp.Skip(b)
+		}
+		if err != nil {
 			return nil, ErrPayload
 		}
-		return rest, nil
 	}
+	return b, nil
 }

@@ -6,15 +6,11 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// maxDepth is how deep values may nest. It is the limit of encoding/json, and
-// so of clients that send JSON.
-const maxDepth = 10_000
-
 // jsonWriter turns MessagePack into the text that JSON.stringify would have
 // made of the same value. Bytes become attachments. It does not recurse, and
 // allocates for what has come, not for what a length announces.
 type jsonWriter struct {
-	maxAttachments int
+	limits Limits
 
 	text        []byte
 	attachments [][]byte
@@ -31,7 +27,7 @@ type nest struct {
 }
 
 // reset forgets what was written.
-func (w *jsonWriter) reset() { *w = jsonWriter{maxAttachments: w.maxAttachments} }
+func (w *jsonWriter) reset() { *w = jsonWriter{limits: w.limits} }
 
 // value writes the value that b begins with and returns what comes after it.
 func (w *jsonWriter) value(b []byte) (rest []byte, err error) {
@@ -125,8 +121,11 @@ func (w *jsonWriter) begin(b []byte) (rest []byte, err error) {
 
 // push goes into a container whose header was read with err.
 func (w *jsonWriter) push(in nest, err error) error {
-	if err != nil || len(w.open) == maxDepth {
+	if err != nil {
 		return ErrPayload
+	}
+	if len(w.open) == w.limits.Depth {
+		return ErrTooDeep
 	}
 	w.open = append(w.open, in)
 	return nil
@@ -134,8 +133,8 @@ func (w *jsonWriter) push(in nest, err error) error {
 
 // attach writes a placeholder for bytes.
 func (w *jsonWriter) attach(data []byte) error {
-	if len(w.attachments) == w.maxAttachments {
-		return ErrAttachments
+	if len(w.attachments) == w.limits.Attachments {
+		return ErrTooManyAttachments
 	}
 	w.text = appendPlaceholder(w.text, len(w.attachments))
 	w.attachments = append(w.attachments, notNil(data))

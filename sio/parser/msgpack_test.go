@@ -78,7 +78,7 @@ func TestDecodeMsgpack(t *testing.T) {
 			Packet{Type: Event, Namespace: "/", Data: []byte(`["a",{"_placeholder":true}]`)},
 		},
 	} {
-		got, err := DecodeMsgpack(bytesOf(t, test.in), 4)
+		got, err := DecodeMsgpack(bytesOf(t, test.in), Limits{4, MaxDepth})
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
@@ -132,7 +132,7 @@ func TestDecodeMsgpackValues(t *testing.T) {
 		"c70cff 00000000 7fffffffffffffff": "null",
 		"c70cff 00000000 8000000000000000": "null",
 	} {
-		got, err := DecodeMsgpack(eventOf(bytesOf(t, in)), 0)
+		got, err := DecodeMsgpack(eventOf(bytesOf(t, in)), Limits{0, MaxDepth})
 		if err != nil {
 			t.Errorf("%s: %v", in, err)
 		} else if want := `["e",` + want + `]`; string(got.Data) != want {
@@ -154,7 +154,7 @@ func TestDecodeMsgpackExtensions(t *testing.T) {
 			Attachments: [][]byte{{0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff}},
 		},
 	} {
-		p, err := DecodeMsgpack(eventOf(bytesOf(t, in)), 1)
+		p, err := DecodeMsgpack(eventOf(bytesOf(t, in)), Limits{1, MaxDepth})
 		if err != nil {
 			t.Errorf("%s: %v", in, err)
 			continue
@@ -214,17 +214,17 @@ func TestDecodeMsgpackRefuses(t *testing.T) {
 		{event("81 c0 01"), ErrPayload},
 		{event("81 c40161 01"), ErrPayload},
 		{event("81 a161"), ErrPayload},
-		{event("93 c400 c400 c400"), ErrAttachments},
+		{event("93 c400 c400 c400"), ErrTooManyAttachments},
 		{event("92 c400 81ac5f706c616365686f6c646572c3"), ErrPlaceholder},
 		{event("81 ac5f706c616365686f6c646572 c3" + "00"), ErrPayload},
-		{event(strings.Repeat("91", maxDepth-1)), ErrPayload},
-		{event(strings.Repeat("91", maxDepth) + "01"), ErrPayload}, // the array of arguments counts
+		{event(strings.Repeat("91", MaxDepth-1)), ErrPayload},
+		{event(strings.Repeat("91", MaxDepth) + "01"), ErrTooDeep}, // the array of arguments counts
 	} {
-		if got, err := DecodeMsgpack(bytesOf(t, test.in), 2); !errors.Is(err, test.want) {
+		if got, err := DecodeMsgpack(bytesOf(t, test.in), Limits{2, MaxDepth}); !errors.Is(err, test.want) {
 			t.Errorf("%.60s = %.60v, %v, want %v", test.in, got, err, test.want)
 		}
 	}
-	if _, err := DecodeMsgpack(bytesOf(t, event(strings.Repeat("91", maxDepth-1)+"01")), 0); err != nil {
+	if _, err := DecodeMsgpack(bytesOf(t, event(strings.Repeat("91", MaxDepth-1)+"01")), Limits{0, MaxDepth}); err != nil {
 		t.Errorf("as deep as may be: %v", err)
 	}
 }
@@ -280,13 +280,13 @@ func TestAppendMsgpackValues(t *testing.T) {
 
 // TestDeepMsgpack encodes what nests as deep as JSON may.
 func TestDeepMsgpack(t *testing.T) {
-	const depth = 9_999
+	const depth = MaxDepth - 1 // the array of arguments counts
 	arg := Arg{JSON: []byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))}
 	p, err := NewEvent("/", "deep", []Arg{arg})
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := DecodeMsgpack(AppendMsgpack(nil, p), 0)
+	q, err := DecodeMsgpack(AppendMsgpack(nil, p), Limits{0, MaxDepth})
 	if err != nil || string(q.Data) != string(p.Data) {
 		t.Fatalf("came back with %v", err)
 	}

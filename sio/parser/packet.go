@@ -72,14 +72,17 @@ type Arg struct {
 }
 
 // Errors of Decoder. They say what a peer did wrong; every one of them ends
-// its session with "parse error".
+// its session.
 var (
 	ErrType        = errors.New("unknown packet type")
-	ErrAttachments = errors.New("bad number of attachments")
+	ErrAttachments = errors.New("not a number of attachments")
 	ErrID          = errors.New("bad acknowledgement id")
 	ErrPayload     = errors.New("payload does not fit the packet type")
 	ErrUnexpected  = errors.New("text where an attachment is due, or an attachment where none is")
 	ErrPlaceholder = errors.New("placeholder without an attachment of its own")
+
+	ErrTooManyAttachments = errors.New("more attachments than are allowed")
+	ErrTooDeep            = errors.New("payload nests deeper than is allowed")
 )
 
 var reserved = []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
