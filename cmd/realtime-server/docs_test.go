@@ -326,17 +326,18 @@ func TestEngineErrorsOnThePage(t *testing.T) {
 		if want == 4 {
 			r.Header.Set("Origin", "https://theirs.example")
 		}
-		w := httptest.NewRecorder()
-		p.browsers.Handler.ServeHTTP(w, r)
-		var told struct {
-			Code    int
-			Message string
+		status, message := refusal(t, p, r, want)
+		got[fmt.Sprint(want)] = message
+		if status != http.StatusBadRequest && (want != 4 || status != http.StatusForbidden) {
+			t.Errorf("code %d has status %d", want, status)
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &told); err != nil || told.Code != want {
-			t.Errorf("%s %s: %s, want code %d", r.Method, r.URL, w.Body, want)
-		}
-		got[fmt.Sprint(told.Code)] = told.Message
-		if status := w.Code; status != http.StatusBadRequest && (want != 4 || status != http.StatusForbidden) {
+	}
+	for want, limit := range map[int]string{6: "max_handshakes_per_second", 7: "max_connections"} {
+		p := built(t, devConfig(t, "--set", "socketio."+limit+"=1"))
+		get(p.browsers.Handler, polling) // the only one that comes in
+		status, message := refusal(t, p, httptest.NewRequest(http.MethodGet, polling, nil), want)
+		got[fmt.Sprint(want)] = message
+		if status != http.StatusServiceUnavailable {
 			t.Errorf("code %d has status %d", want, status)
 		}
 	}
@@ -349,6 +350,21 @@ func TestEngineErrorsOnThePage(t *testing.T) {
 	if diff := cmp.Diff(got, said); diff != "" {
 		t.Errorf("(-door +page):\n%s", diff)
 	}
+}
+
+// refusal makes a request that is refused with a code.
+func refusal(t *testing.T, p *parts, r *http.Request, code int) (status int, message string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	p.browsers.Handler.ServeHTTP(w, r)
+	var told struct {
+		Code    int
+		Message string
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &told); err != nil || told.Code != code {
+		t.Errorf("%s %s: %s, want code %d", r.Method, r.URL, w.Body, code)
+	}
+	return w.Code, told.Message
 }
 
 // ---- all pages

@@ -28,6 +28,8 @@ type Config struct {
 	// MaxQueue is how many bytes may wait for one client. A client that is
 	// further behind is closed as a slow consumer.
 	MaxQueue int `yaml:"max_queue"`
+	// Limits of what clients send.
+	Limits Limits `yaml:",inline"`
 	// CloseTimeout is how long a session that the server ends may take to
 	// fetch what was queued for it.
 	CloseTimeout time.Duration `yaml:"close_timeout"`
@@ -66,6 +68,7 @@ func DefaultConfig() Config {
 		UpgradeTimeout: 10 * time.Second,
 		MaxPayload:     1_000_000,
 		MaxQueue:       4 << 20,
+		Limits:         defaultLimits(),
 		CloseTimeout:   5 * time.Second,
 		EventLoop:      true,
 
@@ -108,6 +111,7 @@ func (c *Config) Validate() error {
 	if c.MaxQueue < 1 {
 		faults = append(faults, fmt.Errorf("max_queue: %d is not a positive number of bytes", c.MaxQueue))
 	}
+	faults = append(faults, c.Limits.faults()...)
 	faults = append(faults, c.CORS.faults()...)
 	faults = append(faults, c.Cookie.validate())
 	faults = append(faults, headerFaults("headers", c.Headers)...)

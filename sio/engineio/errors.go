@@ -26,20 +26,32 @@ const (
 	codeBadRequest
 	codeForbidden
 	codeUnsupportedVersion
+	// Those below are ours.
+	codeTooManyRequests
+	codeTooManyConnections
 )
 
 var codeTexts = [...]string{
 	"Transport unknown", "Session ID unknown", "Bad handshake method",
-	"Bad request", "Forbidden", "Unsupported protocol version",
+	"Bad request", "Forbidden", "Unsupported protocol version", "Too many requests", "Too many connections",
 }
 
 // refuse answers a request with an error code.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code errorCode) {
-	s.metrics.refused.WithLabelValues(strconv.Itoa(int(code))).Inc()
 	status := http.StatusBadRequest
-	if code == codeForbidden {
+	switch code {
+	case codeForbidden:
 		status = http.StatusForbidden
+	case codeTooManyRequests:
+		status = http.StatusTooManyRequests
+	default:
 	}
+	s.refuseWith(w, r, code, status)
+}
+
+// refuseWith answers a request with an error code and a status.
+func (s *Server) refuseWith(w http.ResponseWriter, r *http.Request, code errorCode, status int) {
+	s.metrics.refused.WithLabelValues(strconv.Itoa(int(code))).Inc()
 	if isUpgrade(r) {
 		w.Header().Set("Connection", "close")
 	}

@@ -59,22 +59,32 @@ func keep(header http.Header, names []string) []string {
 }
 
 func (s *Server) newHandshake(r *http.Request) *Handshake {
-	h := &Handshake{
+	peer := peerOf(r)
+	return &Handshake{
 		URL:           r.URL.RequestURI(),
-		RemoteAddress: r.RemoteAddr,
-		Secure:        r.TLS != nil,
+		RemoteAddress: s.remoteAddress(r),
+		Secure:        r.TLS != nil || s.trusted(peer) && r.Header.Get("X-Forwarded-Proto") == "https",
 		CrossOrigin:   crossOrigin(r),
 		Time:          time.Now(),
 		headers:       keep(r.Header, s.cfg.KeepHeaders),
 	}
+}
+
+// peerOf is the address at the other end of a request's connection.
+func peerOf(r *http.Request) string {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		h.RemoteAddress = host
+		return host
 	}
-	if s.trusted(h.RemoteAddress) {
-		h.RemoteAddress = s.forwardedFor(h.RemoteAddress, r.Header)
-		h.Secure = h.Secure || r.Header.Get("X-Forwarded-Proto") == "https"
+	return r.RemoteAddr
+}
+
+// remoteAddress is the address of the client that a request comes from.
+func (s *Server) remoteAddress(r *http.Request) string {
+	peer := peerOf(r)
+	if !s.trusted(peer) {
+		return peer
 	}
-	return h
+	return s.forwardedFor(peer, r.Header)
 }
 
 // forwardedFor walks back the proxies that we trust: the client is the last

@@ -14,10 +14,12 @@ type metrics struct {
 	closings *prometheus.CounterVec // by reason
 	upgrades *prometheus.CounterVec // by outcome
 	refused  *prometheus.CounterVec // by code
-	received prometheus.Counter
-	sent     prometheus.Counter
-	dropped  prometheus.Counter
-	expired  prometheus.Counter
+	// turnedAway counts by cause.
+	turnedAway *prometheus.CounterVec
+	received   prometheus.Counter
+	sent       prometheus.Counter
+	dropped    prometheus.Counter
+	expired    prometheus.Counter
 
 	compressionInput, compressionOutput *prometheus.CounterVec // by transport
 }
@@ -36,6 +38,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		closings: vec("sessions_closed_total", "Sessions ended, by reason.", "reason"),
 		upgrades: vec("upgrades_total", "Upgrades from polling to WebSocket, by outcome: done, timeout.", "outcome"),
 		refused:  vec("requests_refused_total", "Requests answered with an Engine.IO error, by its code.", "code"),
+		turnedAway: vec("handshakes_refused_total",
+			"Clients that the door did not let in, by cause: connections, rate, address connections, address rate.", "cause"),
 		received: counter("messages_received_total", "Messages received from clients."),
 		sent:     counter("frames_sent_total", "Frames written; a frame is a message with its attachments, or a packet of the protocol."),
 		expired:  counter("frames_expired_total", "Frames given up because their time ran out in a queue."),

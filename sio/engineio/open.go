@@ -16,12 +16,18 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		s.refuseDraining(w)
 		return
 	}
+	v, ok := s.comeIn(w, r)
+	if !ok {
+		s.wg.Done()
+		return
+	}
 	maps.Copy(w.Header(), s.initial)
-	session := &Session{id: NewID(), server: s, wire: wireOf(r.URL.Query())}
+	session := &Session{id: NewID(), server: s, wire: wireOf(r.URL.Query()), pace: s.newPace(), visitor: v}
 	var early []byte
 	if transport == WebSocket {
 		c, sent, err := s.accept(w, r)
 		if err != nil {
+			s.door.leave(v)
 			s.wg.Done()
 			return // the upgrader has answered
 		}
@@ -79,6 +85,7 @@ func (s *Server) start(session *Session) bool {
 // abort gives up a session that was never started.
 func (s *Session) abort(w http.ResponseWriter) {
 	defer s.server.wg.Done()
+	defer s.server.door.leave(s.visitor)
 	s.receiver.Closed(ServerShutdown)
 	if s.ws != nil {
 		s.ws.close(nil)

@@ -149,7 +149,12 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.receiveBody(r.Context(), body, isBinary(r)); err != nil {
 		s.close(reasonFor(err), nil)
-		if reasonFor(err) != TransportClose {
+		switch reasonFor(err) {
+		case TransportClose:
+		case RateLimit:
+			s.server.refuse(w, r, codeTooManyRequests)
+			return
+		default:
 			s.server.refuse(w, r, codeBadRequest)
 			return
 		}
@@ -210,10 +215,20 @@ func (s *Session) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 // waits while the session is paused. What comes while the session closes is
 // too late, and ignored.
 func (s *Session) receiveBody(ctx context.Context, body []byte, binary bool) error {
+	if err := s.spend(0, len(body)); err != nil {
+		return err
+	}
 	if !binary && !utf8.Valid(body) {
 		return ended(ParseError)
 	}
+	left := s.server.cfg.Limits.MaxBodyPackets
 	for rest := body; rest != nil; {
+		if left--; left == -1 { // never, where there is no limit
+			return ended(TooManyPackets)
+		}
+		if err := s.spend(1, 0); err != nil {
+			return err
+		}
 		p, tail, err := s.wire.fromBody(rest, binary)
 		if err != nil {
 			return ended(ParseError)

@@ -31,6 +31,10 @@ type Server struct {
 	poller   link.Poller // of the WebSockets
 	deflater *deflater   // nil unless WebSockets may compress
 	packer   *packer     // nil unless polling bodies may be compressed
+	started  time.Time
+	door     *door
+
+	messagePace, bytePace bucket // of every session
 
 	// Sessions by what they wait for; see Session.beat.
 	pings, pongs, closings *timeout.List[*Session]
@@ -69,7 +73,10 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 		policy:   policy,
 		headers:  headersOf(cfg.Headers),
 		initial:  headersOf(cfg.InitialHeaders),
+		started:  time.Now(),
 	}
+	s.messagePace, s.bytePace = cfg.paces()
+	s.door = newDoor(cfg.Limits, s.metrics)
 	s.deflater = newDeflater(cfg.WebSocketCompression, s.metrics.savings(WebSocket))
 	s.packer = newPacker(cfg.HTTPCompression, s.metrics.savings(Polling))
 	s.front = s.withHeaders(http.HandlerFunc(s.route))
@@ -146,9 +153,11 @@ func (s *Server) session(sid string) *Session {
 
 func (s *Server) forget(session *Session) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.sessions[session.id]; known {
-		delete(s.sessions, session.id)
+	_, known := s.sessions[session.id]
+	delete(s.sessions, session.id)
+	s.mu.Unlock()
+	if known {
+		s.door.leave(session.visitor)
 		s.wg.Done()
 	}
 }
@@ -192,5 +201,6 @@ func (s *Server) Close(ctx context.Context) {
 	s.silences.Stop()
 	s.closings.Stop()
 	s.upgrades.Stop()
+	s.door.leaving.Stop()
 	s.poller.Close()
 }

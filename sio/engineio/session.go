@@ -59,6 +59,8 @@ type Session struct {
 	id       string
 	server   *Server
 	receiver Receiver
+	pace     *pace    // nil without a limit
+	visitor  *visitor // nil without limits for addresses
 
 	mu    sync.Mutex // guards all below; no I/O, hook or send happens under it
 	state state

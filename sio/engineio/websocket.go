@@ -81,8 +81,25 @@ func (c *wsConn) start(early []byte) {
 
 // Received implements link.Owner.
 func (c *wsConn) Received(p []byte) error {
+	if err := c.session.spend(0, len(p)); err != nil {
+		return err
+	}
 	rules := wsRules{max: c.session.server.cfg.MaxPayload, deflate: c.window > 0}
-	return c.decoder.feed(p, rules, c.receive)
+	h := hearing{wsConn: c}
+	if err := c.decoder.feed(p, rules, h.receive); err != nil {
+		return err
+	}
+	return h.answer()
+}
+
+// hearing is the taking of what one read has brought. Pings are answered at
+// its end, all of them once (RFC 6455, section 5.5.3): a flood of pings costs
+// no more writes than reads.
+type hearing struct {
+	*wsConn
+
+	pinged, beaten bool
+	payload        []byte // of the last ping
 }
 
 // Ended implements link.Owner.
@@ -92,22 +109,50 @@ func (c *wsConn) Ended(err error) {
 }
 
 // receive takes one message or control frame from the decoder.
-func (c *wsConn) receive(op ws.OpCode, payload []byte) error {
-	s := c.session
+func (h *hearing) receive(op ws.OpCode, payload []byte) error {
+	if err := h.session.spend(1, h.inflated(payload)); err != nil {
+		return err
+	}
 	switch op {
 	case ws.OpPing:
-		return s.answerPing(c, controlFrame(ws.OpPong, payload))
+		h.pinged, h.payload = true, payload
+		return nil
 	case ws.OpPong:
 		return nil
 	case ws.OpClose:
 		return checkClose(payload)
 	default:
-		p, err := c.wire.fromWebSocket(op, payload)
+		p, err := h.wire.fromWebSocket(op, payload)
 		if err != nil {
 			return ended(ParseError)
 		}
-		return s.fromWebSocket(c, p)
+		if p.kind == packetPing && h.wire != wire4 && len(p.data) == 0 {
+			h.beaten = true
+			return nil
+		}
+		return h.session.fromWebSocket(h.wsConn, p)
 	}
+}
+
+// inflated is what a message counts for beside the bytes that have come.
+func (h *hearing) inflated(payload []byte) int {
+	if h.window == 0 {
+		return 0
+	}
+	return len(payload)
+}
+
+// answer answers the last ping of WebSocket, and the last of Engine.IO 3.
+func (h *hearing) answer() error {
+	if h.beaten {
+		if err := h.session.fromWebSocket(h.wsConn, packet{kind: packetPing}); err != nil {
+			return err
+		}
+	}
+	if h.pinged {
+		return h.session.answerPing(h.wsConn, controlFrame(ws.OpPong, h.payload))
+	}
+	return nil
 }
 
 // answerPing sends a WebSocket's own pong. Where the WebSocket does not carry

@@ -80,7 +80,10 @@ func lastWord(err error) *Frame {
 	if breach, ok := errors.AsType[*wsError](err); ok {
 		return closeFrame(breach.code)
 	}
-	if _, ok := errors.AsType[ended](err); ok {
+	if end, ok := errors.AsType[ended](err); ok {
+		if Reason(end) == RateLimit {
+			return closeFrame(ws.StatusPolicyViolation)
+		}
 		return wsGoodbye
 	}
 	return nil

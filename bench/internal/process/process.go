@@ -47,6 +47,7 @@ func Realtime(t *testing.T, root string, args ...string) *Process {
 	args = append([]string{
 		"--dev", "--log-format", "json",
 		"--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+		"--set", "socketio.max_connections=1000000", // the descriptors are the load's affair
 	}, args...)
 	if loop := os.Getenv("TEST_EVENT_LOOP"); loop != "" {
 		args = append(args, "--set", "socketio.event_loop="+loop)
