@@ -126,7 +126,10 @@ func (s *Session) Queue(f *Frame) (flush bool, err error) {
 		err = ErrClosed
 	case f.volatile && !s.ready():
 		// Dropped without an error: this is what volatile means.
-	case s.out.bytes > 0 && s.out.bytes+f.size() > s.server.cfg.MaxQueue:
+	case s.out.bytes > 0 && s.out.bytes+f.size() > s.server.cfg.MaxQueue && !s.makeRoom(f):
+		if f.volatile {
+			break
+		}
 		s.out.full = true
 		flush, err = true, ErrSlowConsumer
 	default:
