@@ -61,6 +61,11 @@ func TestRequestsReportEveryFault(t *testing.T) {
 			[]string{"event.name", "event.args[0].json"},
 		},
 		{
+			"deep argument",
+			event(jsonArg(strings.Repeat("[", 1000)+strings.Repeat("]", 1000)), jsonArg(strings.Repeat("[", 1001)+strings.Repeat("]", 1001))),
+			[]string{"event.args[1]"},
+		},
+		{
 			"placeholder without attachment",
 			event(jsonArg(`{"_placeholder":true,"num":0}`), &realtimev1.Arg{Kind: &realtimev1.Arg_Binary{Binary: []byte{1}}}),
 			[]string{"event.args[0]"},

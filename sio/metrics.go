@@ -18,6 +18,7 @@ type metrics struct {
 	acks         *prometheus.CounterVec // by outcome
 	acksPending  prometheus.Gauge
 	acksIgnored  prometheus.Counter
+	joinsRefused prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -46,7 +47,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		acksPending: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "realtime_acks_pending", Help: "Acknowledgements of clients that are waited for, or that the caller has not taken yet.",
 		}),
-		acksIgnored: counter("acks_ignored_total", "Acknowledgements of clients that nobody waits for: late, repeated, invented."),
-		panics:      counter("handler_panics_total", "Panics of event handlers that were caught."),
+		acksIgnored:  counter("acks_ignored_total", "Acknowledgements of clients that nobody waits for: late, repeated, invented."),
+		joinsRefused: counter("joins_refused_total", "Joins refused because the socket would be in too many rooms."),
+		panics:       counter("handler_panics_total", "Panics of event handlers that were caught."),
 	}
 }

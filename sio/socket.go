@@ -93,8 +93,11 @@ func (s *Socket) Rooms() []string { return s.namespace.index.RoomsOf(&s.member) 
 // ErrTooManyRooms or ErrClosed.
 func (s *Socket) Join(rooms ...string) error {
 	err := s.namespace.index.Join(&s.member, rooms)
-	if errors.Is(err, adapter.ErrGone) {
+	switch {
+	case errors.Is(err, adapter.ErrGone):
 		return ErrClosed
+	case errors.Is(err, ErrTooManyRooms):
+		s.conn.server.metrics.joinsRefused.Inc()
 	}
 	return err
 }
