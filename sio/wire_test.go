@@ -16,7 +16,11 @@ type wire struct {
 }
 
 func dialWire(address string) (*wire, error) {
-	conn, early, _, err := ws.Dial(context.Background(), "ws://"+address+"/?EIO=4&transport=websocket")
+	return dialWirePath(address, "/?EIO=4&transport=websocket")
+}
+
+func dialWirePath(address, path string) (*wire, error) {
+	conn, early, _, err := ws.Dial(context.Background(), "ws://"+address+path)
 	if err != nil {
 		return nil, err
 	}
