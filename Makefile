@@ -76,9 +76,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (1m).
 	  done; \
 	done
 
+# Renews docs/benchmarks.md, its chart and bench/results.
 .PHONY: bench
-bench: build ## Measure the server against the floor (some minutes; BENCH='-rounds 1' for one round).
-	@TEST_SERVER_BIN=$(SERVER) go test ./bench/compare -count=1 -timeout 30m -v -run TestCompare -full -rounds 3 $(BENCH)
+bench: build bench/peers/node/node_modules/.installed ## Measure the server beside others (half an hour; BENCH='-rounds 1' for one round).
+	@TEST_SERVER_BIN=$(SERVER) go test ./bench/load -count=1 -v -run 'TestLoad/Hold'
+	@TEST_SERVER_BIN=$(SERVER) go test ./bench/compare -count=1 -timeout 90m -v -run TestCompare -full -peers -write -rounds 3 $(BENCH)
 
 %/node_modules/.installed: %/package-lock.json
 	@cd $* && npm ci --loglevel=error --no-audit --no-fund

@@ -2,90 +2,76 @@ package load
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seed52a35d2d/realtime-server/bench/internal/client"
-	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/bench/internal/control"
 )
 
-// room is where clients of a server under --dev begin.
-const room = "news"
-
-// Delivery is a number of events for all clients, sent through the API.
+// Delivery is a number of events for all clients.
 type Delivery struct {
-	API     realtimev1.RealtimeClient
+	Sender  Sender
 	Clients []*client.Conn
 	Pace    Pace
-	// Callers is how many calls may be under way at once. More than one
-	// leaves the order of the events open.
-	Callers int
+	// Parallel is how many events may be under way at once, of those that
+	// are due.
+	Parallel int
 	// Payload is how many bytes of text an event carries beside its number.
 	Payload int
+	// Patience is how long nothing may come, once everything is sent,
+	// until what is missing is lost. 0 is as long as the clients live.
+	Patience time.Duration
+	// Stopwatch times every delivery, if there is one. Its events should be
+	// sent one at a time.
+	Stopwatch *Stopwatch
 }
 
-// Run sends the events, every other one with Send to a room and with
-// Broadcast, and follows them to the clients.
-func (d *Delivery) Run(ctx context.Context) (Counts, error) {
-	return Follow(d.Clients, d.Pace.Total, func() error { return d.send(ctx) })
-}
-
-// Follow has somebody send numbered events and the end to all clients, and
-// follows them.
-func Follow(clients []*client.Conn, total int, send func() error) (Counts, error) {
+// Run sends the events and follows them to the clients. It also says how long
+// that took, from the first trigger to the last arrival.
+func (d *Delivery) Run(ctx context.Context) (Counts, time.Duration, error) {
+	f := following{clients: d.Clients, total: d.Pace.Total, number: eventNumber, patience: d.Patience}
+	if d.Stopwatch != nil {
+		f.arrived = d.Stopwatch.arrive
+	}
 	var sender errgroup.Group
-	sender.Go(send)
-	counts, err := follow(clients, total, eventNumber)
+	sender.Go(func() error {
+		defer f.sent()
+		return d.send(ctx)
+	})
+	start := time.Now()
+	counts, last, err := f.run()
 	if failed := sender.Wait(); failed != nil {
 		err = failed // and what the clients missed follows from it
 	}
-	return counts, err
+	return counts, last.Sub(start), err
 }
 
 func (d *Delivery) send(ctx context.Context) error {
-	var callers errgroup.Group
-	callers.SetLimit(d.Callers)
-	text := &realtimev1.Arg{Kind: &realtimev1.Arg_Json{Json: strconv.Quote(strings.Repeat("x", d.Payload))}}
 	err := d.Pace.run(func(from, to int) error {
-		for n := from; n < to; n++ {
-			number := &realtimev1.Arg{Kind: &realtimev1.Arg_Json{Json: strconv.Itoa(n)}}
-			event := &realtimev1.Event{Name: "n", Args: []*realtimev1.Arg{number, text}}
-			callers.Go(func() error { return d.call(ctx, n, event) })
+		if d.Stopwatch != nil {
+			return d.timed(ctx, from, to)
 		}
-		return nil
+		return d.order(ctx, from, to-from)
 	})
-	if failed := callers.Wait(); err == nil {
-		err = failed
-	}
-	if ended := d.broadcast(ctx, &realtimev1.Event{Name: "end"}); err == nil {
+	if ended := d.Sender.End(ctx); err == nil {
 		err = ended
 	}
 	return err
 }
 
-func (d *Delivery) call(ctx context.Context, n int, event *realtimev1.Event) error {
-	if n%2 == 1 {
-		return d.broadcast(ctx, event)
+// timed sends one event after another, and notes when.
+func (d *Delivery) timed(ctx context.Context, from, to int) error {
+	for n := from; n < to; n++ {
+		d.Stopwatch.trigger(n)
+		if err := d.order(ctx, n, 1); err != nil {
+			return err
+		}
 	}
-	response, err := d.API.Send(ctx, &realtimev1.SendRequest{
-		Target: &realtimev1.Target{Rooms: []string{room}},
-		Event:  event,
-	})
-	return d.matched(response.GetReport(), err)
+	return nil
 }
 
-func (d *Delivery) broadcast(ctx context.Context, event *realtimev1.Event) error {
-	response, err := d.API.Broadcast(ctx, &realtimev1.BroadcastRequest{Event: event})
-	return d.matched(response.GetReport(), err)
-}
-
-// matched holds a report against the clients that there are.
-func (d *Delivery) matched(report *realtimev1.DeliveryReport, err error) error {
-	if err == nil && report.GetMatched() != int64(len(d.Clients)) {
-		err = fmt.Errorf("event is for %d connections, want %d", report.GetMatched(), len(d.Clients))
-	}
-	return err
+func (d *Delivery) order(ctx context.Context, first, count int) error {
+	return d.Sender.Broadcast(ctx, control.Order{First: first, Count: count, Bytes: d.Payload, Parallel: d.Parallel})
 }

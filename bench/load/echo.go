@@ -16,7 +16,8 @@ func Echo(clients []*client.Conn, pace Pace) (Counts, error) {
 	for _, c := range clients {
 		senders.Go(func() error { return emit(c, pace) })
 	}
-	counts, err := follow(clients, pace.Total, ackNumber)
+	f := following{clients: clients, total: pace.Total, number: ackNumber}
+	counts, _, err := f.run()
 	if failed := senders.Wait(); err == nil {
 		err = failed
 	}

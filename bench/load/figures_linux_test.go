@@ -25,7 +25,7 @@ func TestFigures(t *testing.T) {
 	w := newWorld(t)
 	t.Run("Visit", func(t *testing.T) {
 		w.measure(t, "connect", audience, func() {
-			if _, err := Visit(within(t), w.server.Addresses["http"], audience, concurrency); err != nil {
+			if _, err := w.entry().Visit(within(t), audience); err != nil {
 				t.Error(err)
 			}
 		})
@@ -48,14 +48,14 @@ func (w *world) broadcast(t *testing.T, unit string, callers int) {
 	t.Helper()
 	ctx := within(t)
 	d := Delivery{
-		API:     w.api,
-		Clients: w.connect(ctx, t, audience),
-		Pace:    Pace{PerSecond: 1_000_000, Total: broadcasts}, // as fast as the callers can
-		Callers: callers,
-		Payload: payload,
+		Sender:   API{w.api, audience},
+		Clients:  w.connect(ctx, t, audience),
+		Pace:     Pace{PerSecond: 1_000_000, Total: broadcasts}, // as fast as the callers can
+		Parallel: callers,
+		Payload:  payload,
 	}
 	w.measure(t, unit, audience*broadcasts, func() {
-		if counts, err := d.Run(ctx); err != nil || counts.Lost+counts.Repeated > 0 {
+		if counts, _, err := d.Run(ctx); err != nil || counts.Lost+counts.Repeated > 0 {
 			t.Errorf("%v, %v", counts, err)
 		}
 	})

@@ -2,12 +2,21 @@ package load
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seed52a35d2d/realtime-server/bench/internal/client"
 )
+
+// ErrSilent says that clients were still waiting for the end when nothing had
+// come for a while.
+var ErrSilent = errors.New("nothing comes any more")
 
 // end closes the packet that follows the last number. Where order is kept,
 // whatever has not come before it is lost.
@@ -16,36 +25,102 @@ var end = []byte(`["end"]`)
 // numbered reads the number of a packet; false if it has none.
 type numbered func(packet []byte) (number int, ok bool)
 
-// follow checks what clients receive, until each has seen the end or failed.
-func follow(clients []*client.Conn, total int, number numbered) (Counts, error) {
+// following checks what clients receive, until each has seen the end or failed.
+type following struct {
+	clients  []*client.Conn
+	total    int
+	number   numbered
+	patience time.Duration            // 0 has no limit
+	arrived  func(client, number int) // may be nil
+
+	allSent  atomic.Bool
+	received atomic.Int64
+}
+
+// sent says that nothing more will come than what is under way.
+func (f *following) sent() { f.allSent.Store(true) }
+
+// run also returns when the last message came.
+func (f *following) run() (Counts, time.Time, error) {
+	var guard errgroup.Group
+	done := make(chan struct{})
+	var silentSince time.Time
+	guard.Go(func() error {
+		silentSince = f.guard(done)
+		return nil
+	})
+	counts, err := f.follow()
+	last := time.Now()
+	close(done)
+	_ = guard.Wait() // never fails
+	if !silentSince.IsZero() {
+		return counts, silentSince, ErrSilent
+	}
+	return counts, last, err
+}
+
+func (f *following) follow() (Counts, error) {
 	var mu sync.Mutex
 	var sum Counts
-	err := each(len(clients), len(clients), func(i int) error {
-		counts, err := followOne(clients[i], total, number)
+	err := each(len(f.clients), len(f.clients), func(i int) error {
+		s := newStream(f.total)
+		err := f.one(i, s)
 		mu.Lock()
 		defer mu.Unlock()
-		sum = sum.plus(counts)
+		sum = sum.plus(s.counts())
 		return err
 	})
 	return sum, err
 }
 
-func followOne(c *client.Conn, total int, number numbered) (Counts, error) {
-	s := newStream(total)
+func (f *following) one(i int, s *stream) error {
 	for {
-		packet, err := c.Receive()
+		packet, err := f.clients[i].Receive()
 		if err != nil {
-			return s.counts(), fmt.Errorf("after %d messages: %w", s.received, err)
+			return fmt.Errorf("after %d messages: %w", s.received, err)
 		}
 		if bytes.HasSuffix(packet, end) {
-			return s.counts(), nil
+			return nil
 		}
-		n, ok := number(packet)
+		n, ok := f.number(packet)
 		if !ok {
-			return s.counts(), fmt.Errorf("unexpected packet %q", packet)
+			return fmt.Errorf("unexpected packet %q", packet)
 		}
 		if err := s.take(n); err != nil {
-			return s.counts(), err
+			return err
+		}
+		f.received.Add(1)
+		if f.arrived != nil {
+			f.arrived(i, n)
+		}
+	}
+}
+
+// guard ends the waiting of all clients when nothing has come for too long, and
+// says since when.
+func (f *following) guard(done <-chan struct{}) (silentSince time.Time) {
+	if f.patience == 0 {
+		return time.Time{}
+	}
+	const looks = 20 // in that time
+	ticker := time.NewTicker(f.patience / looks)
+	defer ticker.Stop()
+	seen, since := int64(-1), time.Now()
+	for {
+		select {
+		case <-done:
+			return time.Time{}
+		case now := <-ticker.C:
+			if count := f.received.Load(); count != seen || !f.allSent.Load() {
+				seen, since = count, now
+			}
+			if now.Sub(since) < f.patience {
+				continue
+			}
+			for _, c := range f.clients {
+				_ = c.Until(now) // it fails if the client is gone, which is as good
+			}
+			return since
 		}
 	}
 }

@@ -78,10 +78,14 @@ func (w *world) say(t *testing.T, format string, args ...any) {
 	t.Log(line)
 }
 
+func (w *world) entry() Entry {
+	return Entry{Address: w.server.Addresses["http"], Concurrency: concurrency}
+}
+
 // connect returns clients that leave when the test ends.
 func (w *world) connect(ctx context.Context, t *testing.T, clients int) []*client.Conn {
 	t.Helper()
-	conns, err := Connect(ctx, w.server.Addresses["http"], clients, concurrency)
+	conns, _, err := w.entry().Connect(ctx, clients)
 	t.Cleanup(func() {
 		for _, c := range conns {
 			c.Close()
@@ -95,7 +99,7 @@ func (w *world) connect(ctx context.Context, t *testing.T, clients int) []*clien
 
 func (w *world) visit(t *testing.T) {
 	start := time.Now()
-	answered, err := Visit(within(t), w.server.Addresses["http"], visitors, concurrency)
+	answered, err := w.entry().Visit(within(t), visitors)
 	w.say(t, "%d of %d connects answered in %.1f s", answered, visitors, time.Since(start).Seconds())
 	if answered != visitors {
 		t.Errorf("first error: %v", err)
@@ -110,8 +114,8 @@ func (w *world) hold(t *testing.T) {
 	w.await(t, held)
 	each := (w.resident(t) - before) / held / 1024
 	w.say(t, "%.1f KB resident for each of %d idle connections", each, held)
-	d := Delivery{API: w.api, Clients: conns, Pace: Pace{PerSecond: perSecond, Total: 2}, Callers: 1}
-	counts, err := d.Run(ctx)
+	d := Delivery{Sender: API{w.api, held}, Clients: conns, Pace: Pace{PerSecond: perSecond, Total: 2}}
+	counts, _, err := d.Run(ctx)
 	w.say(t, "%d held at once, and 2 events for each: %v", len(conns), counts)
 	if err != nil || !counts.Perfect() {
 		t.Errorf("%v, %v", counts, err)
@@ -131,12 +135,11 @@ func (w *world) deliver(t *testing.T) {
 	ctx := within(t)
 	start := time.Now()
 	d := Delivery{
-		API:     w.api,
+		Sender:  API{w.api, talkers},
 		Clients: w.connect(ctx, t, talkers),
 		Pace:    Pace{PerSecond: perSecond, Total: perSecond * seconds},
-		Callers: 1,
 	}
-	counts, err := d.Run(ctx)
+	counts, _, err := d.Run(ctx)
 	w.say(t, "events for %d clients: %v, in %.1f s", talkers, counts, time.Since(start).Seconds())
 	if err != nil || !counts.Perfect() {
 		t.Errorf("%v, %v", counts, err)

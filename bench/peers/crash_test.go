@@ -15,13 +15,13 @@ import (
 
 // poison are Socket.IO packets of which each ends the library's process: it
 // takes a payload that is not there for an array, in a goroutine that nobody
-// guards. The last one answers the event that package zishang sends first.
+// guards. The last one answers the event that command zishang sends first.
 var poison = []string{`2`, `50-`, `31`}
 
 func TestOneFrameEndsTheirs(t *testing.T) {
 	binary := process.Build(t, ".", "./zishang")
 	for _, packet := range poison {
-		server := process.Start(t, exec.CommandContext(t.Context(), binary), "http")
+		server := process.Start(t, exec.CommandContext(t.Context(), binary, "-hello"), "http")
 		c := dial(t, server)
 		receive(t, c, `21["hello"]`)
 		if err := c.Send(packet); err != nil {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -30,7 +31,11 @@ type Conn struct {
 // Dial connects to a server and its namespace "/", and returns once CONNECT is
 // answered. The deadline of ctx holds for everything the client ever does.
 func Dial(ctx context.Context, address string) (*Conn, error) {
-	conn, early, _, err := ws.Dial(ctx, "ws://"+address+"/socket.io/?EIO=4&transport=websocket")
+	return dial(ctx, ws.Dialer{}, address)
+}
+
+func dial(ctx context.Context, dialer ws.Dialer, address string) (*Conn, error) {
+	conn, early, _, err := dialer.Dial(ctx, "ws://"+address+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
@@ -135,6 +140,9 @@ func (c *Conn) message() ([]byte, error) {
 	}
 	return c.read, nil
 }
+
+// Until sets the deadline for everything that the client does.
+func (c *Conn) Until(deadline time.Time) error { return c.conn.SetDeadline(deadline) }
 
 // Close drops the connection.
 func (c *Conn) Close() error { return c.conn.Close() }

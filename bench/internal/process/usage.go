@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed52a35d2d/realtime-server/bench/internal/control"
 )
 
 // CPU is the processor time that the program's threads have used so far. Only
@@ -48,32 +50,45 @@ func (p *Process) CPU() (time.Duration, error) {
 // given back what it can, if it knows how to be asked. Only Linux tells.
 func (p *Process) Resident(t *testing.T) int {
 	t.Helper()
-	if p.Addresses["admin"] != "" {
-		if err := p.CollectGarbage(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	var err error
+	switch {
+	case p.Addresses["admin"] != "":
+		err = p.CollectGarbage(t.Context())
+	case p.Addresses["control"] != "":
+		err = control.Door{Address: p.Addresses["control"]}.Collect(t.Context())
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 	if err != nil {
 		t.Fatal(err)
+	}
+	bytes, err := p.ResidentNow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes
+}
+
+// ResidentNow is the memory that the program has in use now, in bytes, its
+// garbage included. Only Linux tells.
+func (p *Process) ResidentNow() (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
+	if err != nil {
+		return 0, err
 	}
 	_, rest, _ := strings.Cut(string(status), "VmRSS:")
 	kilobytes, err := strconv.Atoi(strings.Fields(rest + " ?")[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kilobytes << 10
+	return kilobytes << 10, err
 }
 
-// Metrics are the metrics without labels that the admin listener shows.
+// Metrics are the metrics that the admin listener shows, with their labels.
 func (p *Process) Metrics(ctx context.Context) (map[string]float64, error) {
 	metrics := map[string]float64{}
 	err := p.get(ctx, "/metrics", func(body io.Reader) error {
 		lines := bufio.NewScanner(body)
 		for lines.Scan() {
-			name, value, _ := strings.Cut(lines.Text(), " ")
-			if number, err := strconv.ParseFloat(value, 64); err == nil {
-				metrics[name] = number
+			line := lines.Text()
+			space := strings.LastIndexByte(line, ' ') // a label may hold others
+			if number, err := strconv.ParseFloat(line[space+1:], 64); err == nil && space >= 0 {
+				metrics[line[:space]] = number
 			}
 		}
 		return lines.Err()
