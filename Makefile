@@ -78,7 +78,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (1m).
 
 # Renews docs/benchmarks.md, its chart and bench/results.
 .PHONY: bench
-bench: build bench/peers/node/node_modules/.installed ## Measure the server beside others (half an hour; BENCH='-rounds 1' for one round).
+bench: build bench/peers/node/node_modules/.installed ## Measure the server beside others (a quarter of an hour; BENCH='-rounds 1' for one round).
 	@TEST_SERVER_BIN=$(SERVER) go test ./bench/load -count=1 -v -run 'TestLoad/Hold'
 	@TEST_SERVER_BIN=$(SERVER) go test ./bench/compare -count=1 -timeout 90m -v -run TestCompare -full -peers -write -rounds 3 $(BENCH)
 
