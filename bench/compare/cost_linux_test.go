@@ -34,9 +34,9 @@ func (s *subject) used() time.Duration {
 // forgotten the clients that left.
 func (s *subject) settle() {
 	const (
-		look  = 50 * time.Millisecond
-		quiet = 2 * time.Millisecond // of processor time in between
-		looks = 200                  // at most
+		look  = 20 * time.Millisecond
+		quiet = time.Millisecond // of processor time in between
+		looks = 500              // at most
 	)
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()

@@ -32,7 +32,7 @@ func chosen() sizes {
 			audiences: []int{1_000, 10_000}, deliveries: 300_000, broadcasts: 32,
 		}
 	}
-	return sizes{visits: 100, held: 100, talkers: 10, echoes: 50, paced: 10, perSecond: 50, audiences: []int{50}, deliveries: 1_000, broadcasts: 32}
+	return sizes{visits: 100, held: 100, talkers: 10, echoes: 50, paced: 10, perSecond: 100, audiences: []int{50}, deliveries: 1_000, broadcasts: 32}
 }
 
 // job is one broadcast, so many times.

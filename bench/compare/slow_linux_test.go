@@ -27,7 +27,7 @@ func chosenSlow() slowSizes {
 	if *full {
 		return slowSizes{room: 1_000, stalled: 10, perSecond: 10, bytes: 1024, events: 150, queue: 128 << 10, groups: 10}
 	}
-	return slowSizes{room: 50, stalled: 2, perSecond: 100, bytes: 16 << 10, events: 20, queue: 32 << 10, groups: 100}
+	return slowSizes{room: 50, stalled: 2, perSecond: 100, bytes: 32 << 10, events: 20, queue: 32 << 10, groups: 100}
 }
 
 // slack is what a server may use for everything beside its queues: it collects
