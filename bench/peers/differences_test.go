@@ -37,7 +37,7 @@ var differences = []struct {
 	{`2[42]`, nil, false, message.numericName, "the stock decoder takes numbers for names"},
 	{`2["x",1e999]`, nil, false, message.hugeNumber, "JSON stays as it is written; what is too big is up to whoever reads it"},
 	{`29007199254740992["x"]`, ours.ErrID, true, nil, "a client in JavaScript cannot count so far"},
-	{`5101-["x"]`, ours.ErrAttachments, true, nil, "theirs keeps attachments without limit"},
+	{`5101-["x"]`, ours.ErrTooManyAttachments, true, nil, "theirs keeps attachments without limit"},
 	{`51-["x",{"_placeholder":true}]`, ours.ErrPlaceholder, true, nil, "the stock decoder refuses it as illegal attachments"},
 	{`51-["x",{"_placeholder":true,"num":"0"}]`, ours.ErrPlaceholder, true, nil, "likewise"},
 	{`51-["x",{"_placeholder":true,"num":0.5}]`, ours.ErrPlaceholder, true, nil, "no attachment has half a number"},
