@@ -38,8 +38,8 @@ func cycleWorld(t *testing.T, loop bool) {
 	t.Helper()
 	cfg, reg := DefaultConfig(), prometheus.NewRegistry()
 	cfg.Engine.EventLoop = loop
-	cfg.Engine.PingInterval, cfg.Engine.PingTimeout = 200*time.Millisecond, 800*time.Millisecond
-	cfg.Engine.CloseTimeout, cfg.Engine.UpgradeTimeout = 50*time.Millisecond, 200*time.Millisecond
+	cfg.Engine.PingInterval, cfg.Engine.PingTimeout = 200*time.Millisecond, 5*time.Second // more than a busy machine takes for a request
+	cfg.Engine.CloseTimeout = 50 * time.Millisecond
 	cfg.Engine.Limits.MaxConnectionsPerAddress, cfg.Engine.Limits.MaxMessagesPerSecond = 100_000, 1000
 	server, err := New(cfg, &strict{}, slog.New(slog.DiscardHandler), reg)
 	if err != nil {
