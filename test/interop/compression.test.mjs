@@ -158,7 +158,8 @@ for (const [whose, server] of Object.entries(servers)) {
       socket.ping(`${n}`)
     }
     assert.equal(await frames.find((frame) => frame.startsWith('431'), 'acknowledgement'), `431${JSON.stringify([prose])}`)
-    assert.deepEqual(await pongs.take(6), ['0', '1', '2', '3', '4', '5'])
+    await pongs.find((data) => data === '5', 'the last pong') // pings that come together may have one answer (RFC 6455, section 5.5.3)
+    assert.deepEqual(pongs.items, pongs.items.toSorted())
   })
 
   test(`${whose}: a client without context takeover, and with a small window of its own`, async (t) => {
