@@ -17,10 +17,15 @@ type Listener struct {
 	once   sync.Once
 }
 
+// NewListener makes a listener for a server of the test's own.
+func NewListener() *Listener {
+	return &Listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
 // Serve serves a handler on a new listener until the test ends.
 func Serve(t *testing.T, handler http.Handler) *Listener {
 	t.Helper()
-	l := &Listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := NewListener()
 	serve(t, handler, l)
 	return l
 }
