@@ -91,6 +91,15 @@ func NewBinaryFrame(data []byte, options Options) *Frame {
 // packetFrame makes the frame of a packet of the Engine.IO protocol itself.
 func packetFrame(t packetType, data []byte) *Frame { return newFrame(t, data, nil) }
 
+// behind puts a new frame of text behind bytes that are no WebSocket frame: the
+// answer to a handshake, if there is one. Nobody may compress it then.
+func (f *Frame) behind(answer []byte) *Frame {
+	if len(answer) > 0 {
+		f.websocket, f.plain = append(answer, f.websocket...), true
+	}
+	return f
+}
+
 func newFrame(t packetType, data []byte, attachments [][]byte) *Frame {
 	size := ws.MaxHeaderSize + 1 + len(data)
 	for _, a := range attachments {

@@ -23,19 +23,19 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 	}
 	maps.Copy(w.Header(), s.initial)
 	session := &Session{id: NewID(), server: s, wire: wireOf(r.URL.Query()), pace: s.newPace(), visitor: v}
-	var early []byte
+	a := &accepted{}
 	if transport == WebSocket {
-		c, sent, err := s.accept(w, r)
-		if err != nil {
+		var err error
+		if a, err = s.accept(w, r); err != nil {
 			s.door.leave(v)
 			s.wg.Done()
-			return // the upgrader has answered
+			return // accept has answered
 		}
-		c.session, session.ws, early = session, c, sent
+		a.conn.session, session.ws = session, a.conn
 	}
 	session.receiver = s.handlerOf(r).Open(session, s.newHandshake(r))
-	if !s.start(session) {
-		session.abort(w)
+	if !s.start(session, a.answer) {
+		session.abort(w, a.answer)
 		return
 	}
 	if transport == Polling {
@@ -46,7 +46,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 	}
 	session.flush()
 	session.receiver.Opened()
-	session.ws.start(early)
+	session.ws.start(a.early)
 }
 
 // reserve counts a session that is about to begin, unless the server drains.
@@ -61,9 +61,10 @@ func (s *Server) reserve() bool {
 	return true
 }
 
-// start opens and registers a session, with its first packet queued. It
-// reports false if the session was closed meanwhile, or the server drains.
-func (s *Server) start(session *Session) bool {
+// start opens and registers a session, with its first packet queued, behind
+// the answer to the handshake of its WebSocket. It reports false if the session
+// was closed meanwhile, or the server drains.
+func (s *Server) start(session *Session, answer []byte) bool {
 	session.mu.Lock()
 	defer session.mu.Unlock()
 	s.mu.Lock()
@@ -72,7 +73,7 @@ func (s *Server) start(session *Session) bool {
 		return false
 	}
 	session.state = stateOpen
-	session.push(packetFrame(packetOpen, s.openData(session)))
+	session.push(packetFrame(packetOpen, s.openData(session)).behind(answer))
 	session.startBeat()
 	s.sessions[session.id] = session
 	if session.ws != nil {
@@ -83,12 +84,12 @@ func (s *Server) start(session *Session) bool {
 }
 
 // abort gives up a session that was never started.
-func (s *Session) abort(w http.ResponseWriter) {
+func (s *Session) abort(w http.ResponseWriter, answer []byte) {
 	defer s.server.wg.Done()
 	defer s.server.door.leave(s.visitor)
 	s.receiver.Closed(ServerShutdown)
 	if s.ws != nil {
-		s.ws.close(nil)
+		s.ws.conn.Close(answer)
 		return
 	}
 	s.server.refuseDraining(w)

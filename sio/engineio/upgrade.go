@@ -10,10 +10,11 @@ func (s *Session) upgrade(w http.ResponseWriter, r *http.Request) {
 		s.server.refuse(w, r, codeBadRequest)
 		return
 	}
-	c, early, err := s.server.accept(w, r)
+	a, err := s.server.accept(w, r)
 	if err != nil {
-		return // the upgrader has answered
+		return // accept has answered
 	}
+	c := a.conn
 	c.session = s
 	s.mu.Lock()
 	ok := s.state == stateOpen && s.ws == nil && s.probe == nil
@@ -24,10 +25,14 @@ func (s *Session) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if !ok {
-		c.close(nil)
+		c.conn.Close(a.answer)
 		return
 	}
-	c.start(early)
+	if err := c.writeAside(a.answer); err != nil {
+		c.Ended(err)
+		return
+	}
+	c.start(a.early)
 }
 
 // mayUpgrade reports whether an upgrade makes sense now. It spares a useless
@@ -70,7 +75,7 @@ func (s *Session) fromProbe(c *wsConn, p packet) error {
 // answerProbe tells the client that the WebSocket works, and lets the poll
 // return that the client waits for before it goes on.
 func (s *Session) answerProbe(c *wsConn) error {
-	if err := c.writeAside(probeAnswer); err != nil {
+	if err := c.writeAside(c.bytes(probeAnswer)); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -1,8 +1,6 @@
 package engineio
 
 import (
-	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"github.com/gobwas/ws"
@@ -32,41 +30,6 @@ var (
 	probeAnswer = packetFrame(packetPong, []byte("probe"))
 	wsGoodbye   = closeFrame(ws.StatusNormalClosure)
 )
-
-// isUpgrade reports whether a request asks for a WebSocket.
-func isUpgrade(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
-}
-
-// accept answers the WebSocket handshake (RFC 6455, section 4.2) and takes
-// the connection over from net/http. early is what the client has sent
-// already.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request) (c *wsConn, early []byte, err error) {
-	c = &wsConn{wire: wireOf(r.URL.Query())}
-	if s.deflater != nil {
-		c.window = negotiateDeflate(r.Header, w.Header())
-	}
-	upgrader := ws.HTTPUpgrader{Header: w.Header(), Protocol: firstProtocol}
-	conn, rw, _, err := upgrader.Upgrade(r, w)
-	if err != nil {
-		if conn != nil { // the upgrader has answered on it
-			_ = conn.Close()
-		}
-		return nil, nil, err
-	}
-	early, err = rw.Peek(rw.Reader.Buffered())
-	if err != nil {
-		_ = conn.Close() // it is being given up
-		return nil, nil, err
-	}
-	c.conn = s.poller.Adopt(conn, c)
-	return c, append([]byte(nil), early...), nil
-}
-
-// firstProtocol takes the first subprotocol that a client offers, as the stock
-// server does. Browsers give up where one was offered and none chosen; to us
-// they mean nothing.
-func firstProtocol(string) bool { return true }
 
 // start begins to read, with what the client has sent already. The caller has
 // counted the connection with Server.wg. Nothing of the HTTP request that it
@@ -162,7 +125,7 @@ func (s *Session) answerPing(c *wsConn, pong *Frame) error {
 	carries := s.ws == c
 	s.mu.Unlock()
 	if !carries {
-		return c.writeAside(pong)
+		return c.writeAside(c.bytes(pong))
 	}
 	_ = s.Send(pong) // a session that has just ended answers no ping
 	return nil
@@ -226,14 +189,12 @@ func (c *wsConn) bytes(f *Frame) []byte {
 	return c.session.server.deflater.bytes(f, c.wire, c.window)
 }
 
-// maxAsides is how many frames may wait at once that were written past the
-// session's queue.
+// maxAsides is how many writes past the session's queue may wait at once.
 const maxAsides = 16
 
-// writeAside writes a small frame past the session's queue: for a connection
+// writeAside writes a few bytes past the session's queue: for a connection
 // that does not carry the session yet. The error is an ended.
-func (c *wsConn) writeAside(f *Frame) error {
-	data := c.bytes(f)
+func (c *wsConn) writeAside(data []byte) error {
 	n, err := c.conn.TryWrite(data)
 	if err != nil || n == len(data) {
 		return err
