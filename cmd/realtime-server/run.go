@@ -22,17 +22,23 @@ type listeners struct {
 	http, grpc, admin net.Listener
 }
 
+// withoutProbes leaves out TCP's keepalive, which costs each connection four
+// system calls. Browsers' connections do without: heartbeats find out which
+// sessions are dead, and every other request, answer and pause has a deadline.
+var withoutProbes = net.ListenConfig{KeepAlive: -1}
+
 func listen(ctx context.Context, cfg *Config) (*listeners, error) {
 	l := &listeners{}
 	for _, door := range []struct {
 		name, address string
+		config        net.ListenConfig
 		listener      *net.Listener
 	}{
-		{"http", cfg.HTTP.Listen, &l.http},
-		{"grpc", cfg.GRPC.Listen, &l.grpc},
-		{"admin", cfg.Admin.Listen, &l.admin},
+		{"http", cfg.HTTP.Listen, withoutProbes, &l.http},
+		{"grpc", cfg.GRPC.Listen, net.ListenConfig{}, &l.grpc},
+		{"admin", cfg.Admin.Listen, net.ListenConfig{}, &l.admin},
 	} {
-		opened, err := new(net.ListenConfig).Listen(ctx, "tcp", door.address)
+		opened, err := door.config.Listen(ctx, "tcp", door.address)
 		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("%s: %w", door.name, err)
