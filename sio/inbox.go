@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"time"
 )
 
 // task is one thing to be done for a socket.
@@ -24,7 +23,7 @@ type inbox struct {
 }
 
 // post adds a task; the socket's lock is held. Where employ is true, the
-// caller must call Server.employ without it.
+// caller must call workers.employ without it.
 func (s *Socket) post(t task) (employ bool) {
 	if len(s.inbox.tasks) == 0 {
 		s.inbox.tasks = s.inbox.slot[:0]
@@ -60,36 +59,6 @@ func (s *Socket) next() task {
 	s.inbox.tasks[0] = nil
 	s.inbox.tasks = s.inbox.tasks[1:]
 	return t
-}
-
-// workerPatience is how long a worker without work stays. A goroutine that has
-// done work before has grown its stack; a new one has to do so again.
-const workerPatience = time.Second
-
-// employ has a worker do a socket's tasks: one that waits, or a new one.
-func (s *Server) employ(socket *Socket) {
-	select {
-	case s.idle <- socket:
-	default:
-		s.workers.Go(func() { s.labour(socket) })
-	}
-}
-
-// labour is the life of a worker.
-func (s *Server) labour(socket *Socket) {
-	patience := time.NewTimer(workerPatience)
-	defer patience.Stop()
-	for {
-		socket.work()
-		patience.Reset(workerPatience)
-		select {
-		case socket = <-s.idle:
-		case <-patience.C:
-			return
-		case <-s.ctx.Done():
-			return
-		}
-	}
 }
 
 // panicked is a panic of the Handler.

@@ -29,7 +29,7 @@ func (s *Socket) postAlone(t task) {
 	employ := s.post(t)
 	s.mu.Unlock()
 	if employ {
-		s.conn.server.employ(s)
+		s.conn.server.workers.employ(s)
 	}
 }
 

@@ -32,8 +32,7 @@ type Server struct {
 
 	asking asking // clients for acknowledgements
 
-	idle    chan *Socket   // work for a worker that waits; see employ
-	workers sync.WaitGroup // started only for a socket that wg counts
+	workers workers
 }
 
 // New makes a server. Its metrics are registered with reg.
@@ -41,7 +40,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg), idle: make(chan *Socket)}
+	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg)}
 	var err error
 	if s.namespaces, err = newDirectory(s); err != nil {
 		return nil, err
@@ -116,7 +115,7 @@ func (s *Server) Close(ctx context.Context) {
 	s.engine.Close(ctx)
 	s.wg.Wait()
 	s.cancel()
-	s.workers.Wait()
+	s.workers.close()
 	s.connects.Stop()
 	s.graces.Stop()
 }

@@ -151,7 +151,7 @@ func (s *Socket) receive(p *parser.Packet) error {
 	e := &ClientEvent{Name: name, Args: args, socket: s, id: p.ID, wants: p.HasID, size: sizeOf(p, args)}
 	employ, err := s.admit(e)
 	if employ {
-		s.conn.server.employ(s)
+		s.conn.server.workers.employ(s)
 	}
 	return err
 }
