@@ -39,6 +39,9 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.recovery != nil {
+		return n.recovery.emit(n, t, e, p), nil
+	}
 	pooled := receivers.Get().(*[]*Socket) //nolint:errcheck // the pool holds nothing else
 	sockets := n.index.Match((*pooled)[:0], t)
 	d := &Delivery{Matched: len(sockets)}

@@ -47,6 +47,8 @@ type Config struct {
 	// MaxAckQueue is how many bytes of acknowledgements of one event may wait
 	// for the caller of EmitWithAck.
 	MaxAckQueue int `yaml:"max_ack_queue"`
+	// Recovery gives clients back what a lost connection has taken.
+	Recovery Recovery `yaml:"recovery"`
 }
 
 // DefaultConfig is Socket.IO's where that has a default.
@@ -66,12 +68,15 @@ func DefaultConfig() Config {
 		MaxAckQueue:     4 << 20,
 
 		MaxDynamicNamespaces: 10_000,
+
+		Recovery: defaultRecovery(),
 	}
 }
 
 // Validate reports every option that no server can work with.
 func (c *Config) Validate() error {
 	faults := append(c.namespaceFaults(), c.Engine.Validate())
+	faults = append(faults, c.Recovery.faults()...)
 	if c.ConnectTimeout <= 0 {
 		faults = append(faults, fmt.Errorf("connect_timeout: %v is not a positive time", c.ConnectTimeout))
 	}

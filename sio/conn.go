@@ -167,7 +167,8 @@ func (c *conn) drop(s *Socket, wasConnected bool, last []*outgoing) (flush bool)
 	if len(c.sockets) == 0 && c.waits == nil && !c.closed {
 		c.wait(c.server.graces)
 	}
-	return c.queue(last)
+	flush, _ = c.queue(last) // an end is no time for another
+	return flush
 }
 
 // leave notes that a namespace was left. Those left long ago are forgotten: a
@@ -181,15 +182,15 @@ func (c *conn) leave(namespace string) {
 
 // queue queues packets up to the first that the session does not take: it has
 // ended then, or Flush ends it. The caller flushes.
-func (c *conn) queue(packets []*outgoing) (flush bool) {
+func (c *conn) queue(packets []*outgoing) (flush bool, err error) {
 	for _, o := range packets {
 		mustFlush, err := c.session.Queue(o.frame(c.dialect))
 		flush = flush || mustFlush
 		if err != nil {
-			break
+			return flush, err
 		}
 	}
-	return flush
+	return flush, nil
 }
 
 // await puts the conn into a list of those without a namespace, or into none.

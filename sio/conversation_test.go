@@ -39,6 +39,9 @@ func (n *narrator) log(s *Socket, format string, args ...any) {
 
 func (n *narrator) Connect(ctx context.Context, s *Socket) (*Welcome, error) {
 	n.log(s, "connect %s %s", s.Namespace().Name(), s.Auth())
+	if id := s.Recovering(); id != "" {
+		n.log(s, "wants to be %s again", id)
+	}
 	var auth struct{ User, Refuse, Rooms string }
 	if err := json.Unmarshal(s.Auth(), &auth); err != nil {
 		return nil, err
@@ -65,6 +68,9 @@ func (n *narrator) Connect(ctx context.Context, s *Socket) (*Welcome, error) {
 
 func (n *narrator) Connected(_ context.Context, s *Socket) {
 	n.log(s, "connected %q %v", s.User(), s.Rooms())
+	if s.Recovered() {
+		n.log(s, "is %s again", s.ID())
+	}
 }
 
 func (n *narrator) Event(_ context.Context, s *Socket, e *ClientEvent) {
@@ -128,6 +134,14 @@ func (n *narrator) do(server *Server, line string) error {
 		return err
 	case "emit":
 		return n.last.Emit(&Event{Name: rest})
+	case "glimpse":
+		return ignoreClosed(n.last.Emit(&Event{Name: rest, Volatile: true}))
+	case "brief":
+		return ignoreClosed(n.last.Emit(&Event{Name: rest, Expires: time.Now().Add(time.Second)}))
+	case "put":
+		return n.last.Join(strings.Fields(rest)...)
+	case "take":
+		n.last.Leave(strings.Fields(rest)...)
 	case "ask", "volatile":
 		return n.ask(hub, verb == "volatile", strings.Fields(rest))
 	case "listen":
@@ -209,6 +223,16 @@ func TestConversationsWithoutRoot(t *testing.T) {
 	siotest.Play(t, "testdata/protocol4/rootless", buildWorld(func(cfg *Config) {
 		cfg.Engine.AllowEIO3 = true
 		cfg.Namespaces = []string{"/chat"}
+	}))
+}
+
+// TestConversationsOfThoseWhoComeBack is about connection state recovery.
+func TestConversationsOfThoseWhoComeBack(t *testing.T) {
+	siotest.Play(t, "testdata/recovery", buildWorld(func(cfg *Config) {
+		cfg.Engine.AllowEIO3 = true
+		cfg.Engine.MaxQueue = 2000
+		cfg.Engine.PingInterval = time.Hour
+		cfg.Recovery.Enabled = true
 	}))
 }
 

@@ -17,9 +17,15 @@ type decision struct{}
 func (decision) do(ctx context.Context, s *Socket) { s.decide(ctx) }
 
 // farewell is the task of telling the Handler that a socket has ended.
-type farewell struct{ end End }
+type farewell struct {
+	end  End
+	told chan struct{} // closed when the Handler was told; nil if nobody waits
+}
 
 func (f farewell) do(ctx context.Context, s *Socket) {
+	if f.told != nil {
+		defer close(f.told)
+	}
 	s.conn.server.handler.Disconnected(ctx, s, f.end)
 }
 
@@ -35,8 +41,10 @@ func (s *Socket) postAlone(t task) {
 
 // decide asks the Handler and lets the client in or keeps it out.
 func (s *Socket) decide(ctx context.Context) {
+	s.recall()
 	welcome, err := s.ask(ctx)
 	if err != nil {
+		s.track.refused(s, err)
 		s.refuse(err)
 		return
 	}
@@ -44,10 +52,12 @@ func (s *Socket) decide(ctx context.Context) {
 	if err == nil {
 		err = s.accept(welcome, first)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		s.conn.server.handler.Connected(ctx, s)
-	case !errors.Is(err, errLeft):
+		return
+	}
+	s.track.refused(s, err)
+	if !errors.Is(err, errLeft) {
 		s.refuse(err)
 	}
 }
@@ -69,6 +79,9 @@ func (s *Socket) ask(ctx context.Context) (welcome *Welcome, err error) {
 	}
 	if welcome == nil && err == nil {
 		return nil, errNoDecision
+	}
+	if err == nil {
+		s.awaitEnd(ctx, welcome)
 	}
 	return welcome, err
 }
@@ -102,6 +115,8 @@ func (s *Socket) accept(w *Welcome, first []*outgoing) error {
 // send waits that long, so that CONNECT and the first events come first on the
 // wire.
 func (s *Socket) enter(w *Welcome, first []*outgoing) (flush bool, err error) {
+	s.namespace.recovery.lock()
+	defer s.namespace.recovery.unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancel = nil
@@ -113,21 +128,35 @@ func (s *Socket) enter(w *Welcome, first []*outgoing) (flush bool, err error) {
 	if !directory.admit(s.namespace) {
 		return false, errNamespaceLimit
 	}
-	if err := s.namespace.index.Add(&s.member, w.Rooms); err != nil {
+	rooms := w.Rooms
+	if s.track != nil {
+		rooms = s.comeBack(w, first)
+	}
+	if err := s.namespace.index.Add(&s.member, rooms); err != nil {
 		directory.dismiss(s.namespace)
 		return false, err
 	}
 	s.state = connected
 	s.conn.connected()
 	s.namespace.sockets.Inc()
-	return s.conn.queue(first), nil
+	if s.track == nil {
+		flush, _ = s.conn.queue(first) // the session's end is not that of this call
+		return flush, nil
+	}
+	flush, err = s.conn.queue(s.begin(rooms, first[1:]))
+	s.track.broken = err != nil
+	return flush, nil
 }
 
 // connectPacket tells a client its id (protocol, "Connection to a namespace"),
 // unless it knows it.
 func (s *Socket) connectPacket() *outgoing {
 	p := &parser.Packet{Type: parser.Connect, Namespace: s.namespace.name}
-	if !s.conn.speaks4() {
+	switch {
+	case s.conn.speaks4():
+	case s.track != nil:
+		p.Data = []byte(`{"sid":"` + s.ID() + `","pid":"` + s.track.pid + `"}`)
+	default:
 		p.Data = []byte(`{"sid":"` + s.ID() + `"}`)
 	}
 	return newOutgoing(p, engineio.Options{})
@@ -196,7 +225,7 @@ func (d *Disconnect) packets(n *Namespace) ([]*outgoing, error) {
 }
 
 func (s *Socket) disconnect(d Disconnect, last []*outgoing) {
-	end := End{Reason: d.Reason, Detail: d.Detail}
+	end := End{Reason: d.Reason, Detail: d.Detail, reconnect: d.Reconnect}
 	if end.Reason == 0 {
 		end.Reason = ReasonServerDisconnect
 	}
@@ -211,11 +240,22 @@ func (s *Socket) disconnect(d Disconnect, last []*outgoing) {
 // The socket leaves the index before the Handler is told. The server waits for
 // this function, because it may employ a worker.
 func (s *Socket) close(end End, last []*outgoing) bool {
+	r := s.namespace.recovery
+	r.lock()
 	s.mu.Lock()
 	was := s.state
 	if was == closed {
 		s.mu.Unlock()
+		r.unlock()
 		return false
+	}
+	var away *absentee
+	if was == connected && s.track != nil {
+		if end.reconnect {
+			last = s.track.deliverable(r.recordFor(s, last))
+		}
+		away = s.track.end(s, end)
+		s.namespace.index.Remove(&s.member)
 	}
 	s.state = closed
 	cancel, asked := s.cancel, s.asked
@@ -224,6 +264,7 @@ func (s *Socket) close(end End, last []*outgoing) bool {
 	defer s.conn.server.wg.Done()
 	flush := s.conn.drop(s, was == connected, last)
 	s.mu.Unlock()
+	r.unlock()
 
 	if cancel != nil {
 		cancel()
@@ -232,7 +273,7 @@ func (s *Socket) close(end End, last []*outgoing) bool {
 		a.left(s)
 	}
 	if was == connected {
-		s.leave(end)
+		s.leave(end, away)
 	} else {
 		s.conn.server.namespaces.release(s.namespace)
 	}
@@ -243,13 +284,19 @@ func (s *Socket) close(end End, last []*outgoing) bool {
 }
 
 // leave takes a connected socket out of its namespace and tells the Handler.
-func (s *Socket) leave(end End) {
+func (s *Socket) leave(end End, away *absentee) {
 	server := s.conn.server
 	s.namespace.index.Remove(&s.member)
 	s.namespace.sockets.Dec()
 	server.namespaces.dismiss(s.namespace)
-	server.namespaces.release(s.namespace)
 	server.metrics.disconnected.WithLabelValues(end.Reason.String()).Inc()
 	end.At = time.Now()
-	s.postAlone(farewell{end})
+	if away == nil {
+		server.namespaces.release(s.namespace)
+		s.postAlone(farewell{end: end})
+		return
+	}
+	ended := away.ended
+	server.store.keep(away) // the namespace is released when it is given up
+	s.postAlone(farewell{end, ended})
 }

@@ -19,6 +19,11 @@ type metrics struct {
 	acksPending  prometheus.Gauge
 	acksIgnored  prometheus.Counter
 	joinsRefused prometheus.Counter
+
+	recoveries     *prometheus.CounterVec // by outcome
+	recoveryEvents prometheus.Gauge
+	recoveryBytes  prometheus.Gauge
+	recoveryAbsent prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -28,6 +33,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	vec := func(name, help, label string) *prometheus.CounterVec {
 		return auto.NewCounterVec(prometheus.CounterOpts{Name: "realtime_" + name, Help: help}, []string{label})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return auto.NewGauge(prometheus.GaugeOpts{Name: "realtime_" + name, Help: help})
 	}
 	return &metrics{
 		sockets: auto.NewGaugeVec(prometheus.GaugeOpts{
@@ -49,6 +57,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		acksIgnored:  counter("acks_ignored_total", "Acknowledgements of clients that nobody waits for: late, repeated, invented."),
 		joinsRefused: counter("joins_refused_total", "Joins refused because the socket would be in too many rooms."),
-		panics:       counter("handler_panics_total", "Panics of event handlers that were caught."),
+		recoveries: vec("recoveries_total",
+			"Clients that wanted back what they were, by outcome: recovered, unknown pid, offset gone, other user, too much, "+
+				"too many rooms, refused, left.", "outcome"),
+		recoveryEvents: gauge("recovery_events", "Events that are kept for clients that have lost their connection."),
+		recoveryBytes:  gauge("recovery_bytes", "Bytes that these events and clients take."),
+		recoveryAbsent: gauge("recovery_absent_clients", "Sockets that are kept for clients that have lost their connection."),
+		panics:         counter("handler_panics_total", "Panics of event handlers that were caught."),
 	}
 }

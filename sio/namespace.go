@@ -21,6 +21,8 @@ type Namespace struct {
 	sockets prometheus.Gauge
 	goodbye *outgoing // the DISCONNECT packet
 	tenancy tenancy   // the directory's
+
+	recovery *recovery
 }
 
 // newNamespace makes an empty namespace; p is nil if it is not dynamic.
@@ -31,6 +33,8 @@ func newNamespace(s *Server, name string, p *pattern) *Namespace {
 		index:   adapter.NewIndex[*Socket](s.cfg.MaxRooms),
 		goodbye: newOutgoing(&parser.Packet{Type: parser.Disconnect, Namespace: name}, engineio.Options{}),
 		tenancy: tenancy{pattern: p},
+
+		recovery: newRecovery(s, name),
 	}
 	n.sockets = s.metrics.sockets.WithLabelValues(n.Pattern())
 	return n

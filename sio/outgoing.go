@@ -2,6 +2,7 @@ package sio
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
@@ -20,6 +21,11 @@ type outgoing struct {
 // for nothing.
 func newOutgoing(p *parser.Packet, options engineio.Options) *outgoing {
 	return &outgoing{packet: p, options: options}
+}
+
+// expired reports whether the packet is no longer worth sending.
+func (o *outgoing) expired() bool {
+	return !o.options.Expires.IsZero() && time.Now().After(o.options.Expires)
 }
 
 // frame is the packet in a dialect.

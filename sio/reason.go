@@ -90,4 +90,6 @@ type End struct {
 	// Detail is what the caller of Disconnect had to say.
 	Detail string
 	At     time.Time
+
+	reconnect bool // Disconnect wants the client to come back
 }

@@ -33,6 +33,9 @@ type Server struct {
 	asking asking // clients for acknowledgements
 
 	workers workers
+
+	clock *offsets
+	store recoveryStore // nil without recovery; immutable
 }
 
 // New makes a server. Its metrics are registered with reg.
@@ -41,6 +44,8 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 		return nil, err
 	}
 	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg)}
+	s.clock = newOffsets()
+	s.store = newStore(s)
 	var err error
 	if s.namespaces, err = newDirectory(s); err != nil {
 		return nil, err
@@ -118,4 +123,7 @@ func (s *Server) Close(ctx context.Context) {
 	s.workers.close()
 	s.connects.Stop()
 	s.graces.Stop()
+	if s.store != nil {
+		s.store.close()
+	}
 }

@@ -25,7 +25,8 @@ const (
 
 // Socket is one client in one namespace.
 type Socket struct {
-	// Immutable. member.User is set when the client is let in.
+	// Immutable. member.User is set when the client is let in, and member.ID
+	// once more if it is back (Socket.comeBack).
 	namespace *Namespace
 	conn      *conn
 	auth      json.RawMessage
@@ -37,11 +38,14 @@ type Socket struct {
 	data        any
 	connectedAt time.Time
 	inbox       inbox
+	track       *track           // immutable; nil if the client cannot come back
 	asked       map[uint64]*Acks // acknowledgements that are waited for, by id
 }
 
 func newSocket(n *Namespace, c *conn, auth []byte) *Socket {
-	s := &Socket{namespace: n, conn: c, auth: auth}
+	s := &Socket{namespace: n, conn: c}
+	s.track, auth = newTrack(n, c, auth)
+	s.auth = auth
 	if auth == nil {
 		s.auth = json.RawMessage(`{}`)
 	}
@@ -92,6 +96,9 @@ func (s *Socket) Rooms() []string { return s.namespace.index.RoomsOf(&s.member) 
 // Join makes the socket join rooms: all of them, or none if it returns
 // ErrTooManyRooms or ErrClosed.
 func (s *Socket) Join(rooms ...string) error {
+	r := s.namespace.recovery
+	r.lock()
+	defer r.unlock()
 	err := s.namespace.index.Join(&s.member, rooms)
 	switch {
 	case errors.Is(err, adapter.ErrGone):
@@ -99,18 +106,33 @@ func (s *Socket) Join(rooms ...string) error {
 	case errors.Is(err, ErrTooManyRooms):
 		s.conn.server.metrics.joinsRefused.Inc()
 	}
+	if err == nil && s.track != nil {
+		s.track.stays.join(rooms, r.last)
+	}
 	return err
 }
 
 // Leave makes the socket leave rooms.
-func (s *Socket) Leave(rooms ...string) { s.namespace.index.Leave(&s.member, rooms) }
+func (s *Socket) Leave(rooms ...string) {
+	r := s.namespace.recovery
+	r.lock()
+	defer r.unlock()
+	s.namespace.index.Leave(&s.member, rooms)
+	if s.track != nil {
+		s.track.stays.leave(rooms, r.last)
+	}
+}
 
 // Emit sends an event to this socket alone. The error is a *FieldError,
-// ErrClosed or ErrSlowConsumer.
+// ErrClosed or ErrSlowConsumer; after the last two a client that is given back
+// what it missed still gets it.
 func (s *Socket) Emit(e *Event) error {
 	p, err := e.packet(s.namespace.name)
 	if err != nil {
 		return err
+	}
+	if r := s.namespace.recovery; r != nil {
+		return r.emitTo(s, e, p)
 	}
 	return s.send(newOutgoing(p, e.options()))
 }

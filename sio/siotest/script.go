@@ -1,14 +1,17 @@
 package siotest
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,8 +57,8 @@ type Voice func(name string) func(format string, args ...any)
 //	+25s                               lets time pass
 //	server …                           does something on the server's side
 //
-// Ids are random; they are written $1, $2, … in the order in which they are
-// heard. The record separator is written ␞. Bytes are written in hexadecimal
+// Ids, pids and offsets depend on luck and time; they are written $1, $2, … in
+// the order in which they are heard. The record separator is written ␞. Bytes are written in hexadecimal
 // digits.
 //
 // A conversation in which no time passes, and no poll waits, is held once more
@@ -265,7 +268,7 @@ func (p *player) logger(name string) func(format string, args ...any) {
 	}
 }
 
-var idPattern = regexp.MustCompile(`"sid":"([A-Za-z0-9_-]{20})"`)
+var idPattern = regexp.MustCompile(`"(?:sid":"([A-Za-z0-9_-]{20})|pid":"([A-Z2-7]{26})|([0-9]{12,13}-[0-9]+))"`)
 
 // heard returns what was logged since the last call, voice by voice.
 func (p *player) heard() string {
@@ -281,12 +284,15 @@ func (p *player) heard() string {
 	p.count = 0
 	text := all.String()
 	for _, match := range idPattern.FindAllStringSubmatch(text, -1) {
-		if _, known := p.ids[match[1]]; !known {
-			p.ids[match[1]] = fmt.Sprintf("$%d", len(p.ids)+1)
+		id := match[1] + match[2] + match[3]
+		if _, known := p.ids[id]; !known {
+			p.ids[id] = fmt.Sprintf("$%d", len(p.ids)+1)
 		}
 	}
-	for id, name := range p.ids {
-		text = strings.ReplaceAll(text, id, name)
+	// An offset may be the beginning of another.
+	byLength := func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }
+	for _, id := range slices.SortedFunc(maps.Keys(p.ids), byLength) {
+		text = strings.ReplaceAll(text, id, p.ids[id])
 	}
 	return text
 }
