@@ -12,6 +12,9 @@ type Handshake struct {
 	ConnectionID string
 	// Namespace is where the client wants to go, for example "/".
 	Namespace string
+	// Recovering is the id of a lost connection that the client wants back and
+	// has proved to be its own; "" if there is none.
+	Recovering string
 	// Claims may be forged.
 	Claims Claims
 	// Observed may not.

@@ -123,6 +123,7 @@ func (g *Gateway) handshake(s *sio.Socket) authn.Handshake {
 	return authn.Handshake{
 		ConnectionID: s.ID(),
 		Namespace:    s.Namespace().Name(),
+		Recovering:   s.Recovering(),
 		Claims:       claims,
 		Observed: authn.Observed{
 			RemoteAddress: h.RemoteAddress,

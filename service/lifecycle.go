@@ -25,6 +25,7 @@ func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
 	reply, err := b.OnConnected(ctx, &realtimev1.OnConnectedRequest{
 		Context:   requestContext(s),
 		Handshake: wire.Handshake(g.handshake(s)),
+		Recovered: s.Recovered(),
 	})
 	failed := backendFailure(err)
 	if failed == nil {

@@ -49,7 +49,7 @@ const teams = "^/team-[a-z]+$"
 
 // newWorld runs a server whose namespace and teams have this policy. A client
 // is in one namespace at a time, and there is one team at most.
-func newWorld(t *testing.T, policy service.Policy) *world {
+func newWorld(t *testing.T, policy service.Policy, changes ...func(*sio.Config)) *world {
 	t.Helper()
 	w := &world{metrics: prometheus.NewRegistry(), log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
@@ -61,6 +61,9 @@ func newWorld(t *testing.T, policy service.Policy) *world {
 	socketsConfig.Namespaces = []string{"/", teams}
 	socketsConfig.Engine.KeepHeaders = cfg.Headers
 	socketsConfig.MaxNamespaces, socketsConfig.MaxDynamicNamespaces = 1, 1
+	for _, change := range changes {
+		change(&socketsConfig)
+	}
 	sockets, err := sio.New(socketsConfig, gateway, log, w.metrics)
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, h authn.Handshake) (au
 	reply, err := a.backend.Authenticate(ctx, &realtimev1.AuthenticateRequest{
 		Context:   &realtimev1.RequestContext{ConnectionId: h.ConnectionID, Namespace: h.Namespace},
 		Handshake: wire.Handshake(h),
+
+		RecoveringConnectionId: h.Recovering,
 	})
 	if err != nil {
 		return authn.Identity{}, authn.Broken(CodeUnavailable, err)

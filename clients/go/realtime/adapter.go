@@ -31,6 +31,8 @@ func (s *backendServer) Authenticate(
 	accept, err := s.backend.Authenticate(ctx, AuthRequest{
 		RequestContext: requestContextFromProto(req.GetContext()),
 		Handshake:      handshakeFromProto(req.GetHandshake()),
+
+		RecoveringConnectionID: req.GetRecoveringConnectionId(),
 	})
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal.proto()
@@ -52,6 +54,7 @@ func (s *backendServer) OnConnected(
 	welcome, err := s.backend.OnConnected(ctx, ConnectedRequest{
 		RequestContext: requestContextFromProto(req.GetContext()),
 		Handshake:      handshakeFromProto(req.GetHandshake()),
+		Recovered:      req.GetRecovered(),
 	})
 	if err != nil {
 		return nil, err

@@ -91,6 +91,10 @@ type Observed struct {
 type AuthRequest struct {
 	RequestContext
 	Handshake
+	// RecoveringConnectionID is the id that a client had, which has lost its
+	// connection and wants it back; empty for all others. If it is accepted as
+	// the same user, it has that id again instead of ConnectionID.
+	RecoveringConnectionID string
 }
 
 // Accept lets a client in.
@@ -106,6 +110,9 @@ type Accept struct {
 type ConnectedRequest struct {
 	RequestContext
 	Handshake
+	// Recovered says that the client has got back a connection that it had lost,
+	// and what it missed.
+	Recovered bool
 }
 
 // Welcome adds to what Accept gave.

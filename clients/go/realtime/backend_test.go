@@ -116,6 +116,8 @@ func TestAuthenticateAccepts(t *testing.T) {
 	res, err := stub.Authenticate(t.Context(), &realtimev1.AuthenticateRequest{
 		Context:   &realtimev1.RequestContext{ConnectionId: "c1", Namespace: "/"},
 		Handshake: handshakeMessage,
+
+		RecoveringConnectionId: "c0",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +125,8 @@ func TestAuthenticateAccepts(t *testing.T) {
 	want := realtime.AuthRequest{
 		RequestContext: realtime.RequestContext{ConnectionID: "c1", Namespace: "/"},
 		Handshake:      handshake,
+
+		RecoveringConnectionID: "c0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -209,12 +213,12 @@ func TestOnConnected(t *testing.T) {
 		},
 	})
 	res, err := stub.OnConnected(t.Context(), &realtimev1.OnConnectedRequest{
-		Context: requestMessage(t), Handshake: handshakeMessage,
+		Context: requestMessage(t), Handshake: handshakeMessage, Recovered: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := realtime.ConnectedRequest{RequestContext: request, Handshake: handshake}
+	want := realtime.ConnectedRequest{RequestContext: request, Handshake: handshake, Recovered: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}

@@ -344,12 +344,20 @@ func (x *ObservedFacts) GetCrossOrigin() bool {
 // AuthenticateRequest asks who a client is.
 type AuthenticateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// On whose behalf. The connection id is the one the client will have.
+	// On whose behalf. The connection id is the one the client will have, unless
+	// it gets back `recovering_connection_id`.
 	Context *RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
 	// What is known of the client.
-	Handshake     *Handshake `protobuf:"bytes,2,opt,name=handshake,proto3" json:"handshake,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Handshake *Handshake `protobuf:"bytes,2,opt,name=handshake,proto3" json:"handshake,omitempty"`
+	// Set if the client has lost its connection and wants it back (connection
+	// state recovery): the id that it had. It has proved that with a secret of
+	// the server's. If the client is accepted, as the same user as before, it has
+	// this id again instead of that of `context`, is in the rooms that it was in
+	// besides those of Accept, and receives what it missed before the events of
+	// Accept. Otherwise, or if too much was missed, it is a new connection.
+	RecoveringConnectionId string `protobuf:"bytes,3,opt,name=recovering_connection_id,json=recoveringConnectionId,proto3" json:"recovering_connection_id,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *AuthenticateRequest) Reset() {
@@ -394,6 +402,13 @@ func (x *AuthenticateRequest) GetHandshake() *Handshake {
 		return x.Handshake
 	}
 	return nil
+}
+
+func (x *AuthenticateRequest) GetRecoveringConnectionId() string {
+	if x != nil {
+		return x.RecoveringConnectionId
+	}
+	return ""
 }
 
 // AuthenticateResponse is the decision. No result is a broken reply: the
@@ -645,7 +660,11 @@ type OnConnectedRequest struct {
 	// On whose behalf.
 	Context *RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
 	// What is known of the client, as in Authenticate.
-	Handshake     *Handshake `protobuf:"bytes,2,opt,name=handshake,proto3" json:"handshake,omitempty"`
+	Handshake *Handshake `protobuf:"bytes,2,opt,name=handshake,proto3" json:"handshake,omitempty"`
+	// Whether the client has got back the connection that it had lost: the
+	// connection id is that of AuthenticateRequest.recovering_connection_id, and
+	// the client has received what it missed. OnDisconnected was called before.
+	Recovered     bool `protobuf:"varint,3,opt,name=recovered,proto3" json:"recovered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -692,6 +711,13 @@ func (x *OnConnectedRequest) GetHandshake() *Handshake {
 		return x.Handshake
 	}
 	return nil
+}
+
+func (x *OnConnectedRequest) GetRecovered() bool {
+	if x != nil {
+		return x.Recovered
+	}
+	return false
 }
 
 // OnConnectedResponse may add to what Accept gave.
@@ -1018,10 +1044,11 @@ const file_realtime_v1_backend_proto_rawDesc = "" +
 	"\ttransport\x18\x03 \x01(\tR\ttransport\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x10\n" +
 	"\x03url\x18\x05 \x01(\tR\x03url\x12!\n" +
-	"\fcross_origin\x18\x06 \x01(\bR\vcrossOrigin\"\x82\x01\n" +
+	"\fcross_origin\x18\x06 \x01(\bR\vcrossOrigin\"\xbc\x01\n" +
 	"\x13AuthenticateRequest\x125\n" +
 	"\acontext\x18\x01 \x01(\v2\x1b.realtime.v1.RequestContextR\acontext\x124\n" +
-	"\thandshake\x18\x02 \x01(\v2\x16.realtime.v1.HandshakeR\thandshake\"~\n" +
+	"\thandshake\x18\x02 \x01(\v2\x16.realtime.v1.HandshakeR\thandshake\x128\n" +
+	"\x18recovering_connection_id\x18\x03 \x01(\tR\x16recoveringConnectionId\"~\n" +
 	"\x14AuthenticateResponse\x12-\n" +
 	"\x06accept\x18\x01 \x01(\v2\x13.realtime.v1.AcceptH\x00R\x06accept\x12-\n" +
 	"\x06refuse\x18\x02 \x01(\v2\x13.realtime.v1.RefuseH\x00R\x06refuseB\b\n" +
@@ -1036,10 +1063,11 @@ const file_realtime_v1_backend_proto_rawDesc = "" +
 	"\x06Refuse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12*\n" +
-	"\x04data\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\x04data\"\x81\x01\n" +
+	"\x04data\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\x04data\"\x9f\x01\n" +
 	"\x12OnConnectedRequest\x125\n" +
 	"\acontext\x18\x01 \x01(\v2\x1b.realtime.v1.RequestContextR\acontext\x124\n" +
-	"\thandshake\x18\x02 \x01(\v2\x16.realtime.v1.HandshakeR\thandshake\"W\n" +
+	"\thandshake\x18\x02 \x01(\v2\x16.realtime.v1.HandshakeR\thandshake\x12\x1c\n" +
+	"\trecovered\x18\x03 \x01(\bR\trecovered\"W\n" +
 	"\x13OnConnectedResponse\x12\x14\n" +
 	"\x05rooms\x18\x01 \x03(\tR\x05rooms\x12*\n" +
 	"\x06events\x18\x02 \x03(\v2\x12.realtime.v1.EventR\x06events\"\x96\x01\n" +

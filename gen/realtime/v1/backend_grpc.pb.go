@@ -37,7 +37,8 @@ const (
 //
 // For one connection the calls never overlap and come in this order:
 // Authenticate, OnConnected, every OnEvent in the order in which the client
-// emitted, OnDisconnected. Every call has a deadline (the server's setting
+// emitted, OnDisconnected; and again from Authenticate, if the client gets back
+// a connection that it had lost. Every call has a deadline (the server's setting
 // `backend.timeout`). No call is repeated.
 type RealtimeBackendClient interface {
 	// Authenticate decides about a client that connects to a namespace. Any
@@ -116,7 +117,8 @@ func (c *realtimeBackendClient) OnDisconnected(ctx context.Context, in *OnDiscon
 //
 // For one connection the calls never overlap and come in this order:
 // Authenticate, OnConnected, every OnEvent in the order in which the client
-// emitted, OnDisconnected. Every call has a deadline (the server's setting
+// emitted, OnDisconnected; and again from Authenticate, if the client gets back
+// a connection that it had lost. Every call has a deadline (the server's setting
 // `backend.timeout`). No call is repeated.
 type RealtimeBackendServer interface {
 	// Authenticate decides about a client that connects to a namespace. Any
