@@ -34,7 +34,7 @@ const http = createServer()
 const {
   ping_interval: pingInterval, ping_timeout: pingTimeout, upgrade_timeout: upgradeTimeout, connect_timeout: connectTimeout,
   allow_eio3: allowEIO3, cors, cookie, headers, initial_headers: initialHeaders, transports, allow_upgrades: allowUpgrades,
-  websocket_compression: webSocketCompression, http_compression: httpCompression,
+  websocket_compression: webSocketCompression, http_compression: httpCompression, recovery,
 } = config.socketio ?? {}
 const given = Object.entries({ pingInterval, pingTimeout, upgradeTimeout, connectTimeout }).filter(([, value]) => value)
 const io = new Server(http, {
@@ -47,6 +47,12 @@ const io = new Server(http, {
   ...(allowUpgrades !== undefined && { allowUpgrades }),
   ...(webSocketCompression && { perMessageDeflate: compressionOptions(webSocketCompression) }),
   ...(httpCompression && { httpCompression: compressionOptions(httpCompression) }),
+  ...(recovery?.enabled && {
+    connectionStateRecovery: { // where the backend is asked anew, as ours does
+      skipMiddlewares: false,
+      ...(recovery.max_disconnection && { maxDisconnectionDuration: milliseconds(recovery.max_disconnection) }),
+    },
+  }),
   ...(cors && { cors: corsOptions(cors) }),
   ...(cookie && { cookie: cookieOptions(cookie) }),
 })
