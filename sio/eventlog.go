@@ -141,17 +141,16 @@ func leavingOf(at *list.Element) *leaving {
 }
 
 // keep implements recoveryStore.
-func (l *eventLog) keep(a *absentee) {
+func (l *eventLog) keep(a *absentee) (gone []*absentee) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.absent[a.pid] = l.leavings.PushBack(&leaving{a, time.Now().Add(l.cfg.MaxDisconnection)})
 	l.absentBytes += a.size()
-	var gone []*absentee
 	for l.absentBytes > l.cfg.MaxBytes/2 {
 		gone = append(gone, l.drop(l.leavings.Front()))
 	}
 	l.trim()
-	l.mu.Unlock()
-	l.tell(gone)
+	return gone
 }
 
 // find implements recoveryStore.

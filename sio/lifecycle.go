@@ -250,11 +250,12 @@ func (s *Socket) close(end End, last []*outgoing) bool {
 		return false
 	}
 	var away *absentee
+	var gone []*absentee
 	if was == connected && s.track != nil {
 		if end.reconnect {
 			last = s.track.deliverable(r.recordFor(s, last))
 		}
-		away = s.track.end(s, end)
+		away, gone = s.track.end(s, end)
 		s.namespace.index.Remove(&s.member)
 	}
 	s.state = closed
@@ -266,6 +267,9 @@ func (s *Socket) close(end End, last []*outgoing) bool {
 	s.mu.Unlock()
 	r.unlock()
 
+	for _, a := range gone {
+		stayedAway(a)
+	}
 	if cancel != nil {
 		cancel()
 	}
@@ -296,7 +300,5 @@ func (s *Socket) leave(end End, away *absentee) {
 		s.postAlone(farewell{end: end})
 		return
 	}
-	ended := away.ended
-	server.store.keep(away) // the namespace is released when it is given up
-	s.postAlone(farewell{end, ended})
+	s.postAlone(farewell{end, away.ended}) // the namespace is released when it is given up
 }

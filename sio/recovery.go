@@ -38,9 +38,8 @@ func (c *Recovery) faults() []error {
 	return faults
 }
 
-// recoveryStore keeps what clients need to come back. Its methods may be called
-// under any lock of this package but keep, forget and close; they must not
-// block.
+// recoveryStore keeps what clients need to come back. Its methods are called
+// under recovery.mu, and must not block.
 type recoveryStore interface {
 	// record keeps an event. Those of a namespace come one after another, in
 	// the order of their offsets.
@@ -53,14 +52,15 @@ type recoveryStore interface {
 	// forget drops the events of a namespace.
 	forget(namespace string)
 
-	// keep keeps a socket whose client may come back.
-	keep(a *absentee)
+	// keep keeps a socket whose client may come back, and returns those who cannot
+	// any more, for want of room.
+	keep(a *absentee) (gone []*absentee)
 	// find returns who was kept under a pid, nil if nobody is, or not any more.
 	find(pid string) *absentee
 	// take ends the keeping. Of several callers one gets true.
 	take(a *absentee) bool
 
-	// close drops everything.
+	// close drops everything. It is called without a lock.
 	close()
 }
 

@@ -245,17 +245,19 @@ func (t *track) deliverable(events []*outgoing) []*outgoing {
 }
 
 // end takes leave of the socket: it becomes an absentee if its client will come
-// back by itself. recovery.mu is held.
-func (t *track) end(s *Socket, end End) *absentee {
+// back by itself, maybe at the cost of others. recovery.mu is held.
+func (t *track) end(s *Socket, end End) (away *absentee, gone []*absentee) {
+	r := s.namespace.recovery
 	if !end.returns() {
-		s.namespace.recovery.depart()
-		return nil
+		r.depart()
+		return nil, nil
 	}
-	return &absentee{
+	away = &absentee{
 		namespace: s.namespace, pid: t.pid, id: s.member.ID, user: s.member.User,
-		since: t.since, last: t.last, away: s.namespace.recovery.last, stays: t.stays,
+		since: t.since, last: t.last, away: r.last, stays: t.stays,
 		ended: make(chan struct{}),
 	}
+	return away, r.store.keep(away)
 }
 
 // refused counts an attempt that the Handler has ended.
