@@ -236,9 +236,23 @@ func (r *recovery) emit(n *Namespace, t Target, e *Event, p *parser.Packet) *Del
 	return d
 }
 
+// heir is the socket that has the id of one now: itself, or that of its client
+// who is back already. Whoever found the socket before means its client. It is
+// s where nobody has the id; mu is held.
+func (r *recovery) heir(s *Socket) *Socket {
+	if r == nil {
+		return s
+	}
+	if heir, ok := s.namespace.Socket(s.member.ID); ok {
+		return heir
+	}
+	return s
+}
+
 // emitTo is Socket.Emit where clients can come back.
 func (r *recovery) emitTo(s *Socket, e *Event, p *parser.Packet) error {
 	r.mu.Lock()
+	s = r.heir(s)
 	packet, at := r.stamp(e, p, e.options(), Target{IDs: []string{s.member.ID}})
 	flush, err := s.queueRecorded(packet, at)
 	r.mu.Unlock()

@@ -261,6 +261,8 @@ func meddle(t *testing.T, hub *Namespace, random *rand.Rand, pace, stop <-chan s
 		case 3:
 			target.Users, target.ExceptRooms = []string{"u2"}, []string{room()}
 		case 4:
+			target = Target{Everyone: true} // who is in no room waits for something, too
+		case 5:
 			for _, s := range hub.Sockets(target) {
 				_ = s.Emit(&Event{Name: "you"}) // may just have left
 			}

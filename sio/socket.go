@@ -99,6 +99,7 @@ func (s *Socket) Join(rooms ...string) error {
 	r := s.namespace.recovery
 	r.lock()
 	defer r.unlock()
+	s = r.heir(s)
 	err := s.namespace.index.Join(&s.member, rooms)
 	switch {
 	case errors.Is(err, adapter.ErrGone):
@@ -117,6 +118,7 @@ func (s *Socket) Leave(rooms ...string) {
 	r := s.namespace.recovery
 	r.lock()
 	defer r.unlock()
+	s = r.heir(s)
 	s.namespace.index.Leave(&s.member, rooms)
 	if s.track != nil {
 		s.track.stays.leave(rooms, r.last)

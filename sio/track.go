@@ -257,6 +257,7 @@ func (t *track) end(s *Socket, end End) (away *absentee, gone []*absentee) {
 		since: t.since, last: t.last, away: r.last, stays: t.stays,
 		ended: make(chan struct{}),
 	}
+	t.stays = stays{} // they are the absentee's, and what it is never changes
 	return away, r.store.keep(away)
 }
 
