@@ -111,6 +111,7 @@ func (w *workers) close() {
 		w.wg.Done()
 	}
 	idle := w.take(len(w.waiting))
+	w.least = 0 // for a reaper that has come, and waits for the lock
 	w.mu.Unlock()
 	dismiss(idle)
 	w.wg.Wait()

@@ -55,3 +55,17 @@ func TestWorkers(t *testing.T) {
 		waiting(0, "when closed")
 	})
 }
+
+// TestWorkersCloseAsTheReaperComes: whichever of them is first.
+func TestWorkersCloseAsTheReaperComes(t *testing.T) {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			server := &Server{ctx: t.Context()}
+			close(employing(server, 3))
+			synctest.Wait()
+			time.Sleep(workerPatience)
+			server.wg.Wait()
+			server.workers.close()
+		})
+	}
+}

@@ -74,7 +74,7 @@ export async function startServer({ backend, config, http = '127.0.0.1:0', bin =
       child.kill('SIGTERM')
       const code = await within(exited, 'exit after SIGTERM', 15_000).finally(() => child.kill('SIGKILL'))
       rmSync(folder, { recursive: true })
-      assert.equal(code, 0, 'exit code after SIGTERM')
+      assert.equal(code, 0, `exit code after SIGTERM: ${code}\n${log.items.slice(-KEPT_LINES).join('\n')}`)
     },
   }
 }
