@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/pprof"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,8 +37,16 @@ func adminHandler(cfg Admin, reg *prometheus.Registry, ready http.Handler) http.
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		mux.HandleFunc("POST /debug/memory/free", freeMemory)
 	}
 	return mux
+}
+
+// freeMemory gives back to the system what the process does not use. Go keeps
+// about as much as it uses for the next burst, so this shows what is in use.
+func freeMemory(w http.ResponseWriter, _ *http.Request) {
+	debug.FreeOSMemory()
+	answer(w, "done\n")
 }
 
 func answer(w http.ResponseWriter, text string) {

@@ -97,16 +97,17 @@ func (p *Process) Metrics(ctx context.Context) (map[string]float64, error) {
 }
 
 // CollectGarbage makes the program, whose profiles must be on, forget what it
-// no longer uses.
+// no longer uses, and give its memory back.
 func (p *Process) CollectGarbage(ctx context.Context) error {
-	return p.get(ctx, "/debug/pprof/heap?gc=1", func(body io.Reader) error {
-		_, err := io.Copy(io.Discard, body)
-		return err
-	})
+	return p.ask(ctx, http.MethodPost, "/debug/memory/free", func(io.Reader) error { return nil })
 }
 
 func (p *Process) get(ctx context.Context, path string, read func(body io.Reader) error) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Addresses["admin"]+path, nil)
+	return p.ask(ctx, http.MethodGet, path, read)
+}
+
+func (p *Process) ask(ctx context.Context, method, path string, read func(body io.Reader) error) error {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+p.Addresses["admin"]+path, nil)
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (p *Process) get(ctx context.Context, path string, read func(body io.Reader
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", path, response.Status)
+		return fmt.Errorf("%s %s: %s", method, path, response.Status)
 	}
 	return read(response.Body)
 }
