@@ -176,7 +176,7 @@ func (p *Packet) Event() (name string, args []Arg, err error) {
 // attachment has one place: a payload that names it twice could stand for any
 // multiple of the bytes that were sent.
 func (p *Packet) Args() ([]Arg, error) {
-	raw := elements(p.Data[skipSpace(p.Data, 0):])
+	raw := elements(p.Data)
 	args := make([]Arg, len(raw))
 	left := slices.Clone(p.Attachments)
 	for i, v := range raw {

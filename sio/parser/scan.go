@@ -6,15 +6,7 @@ package parser
 // elements cuts a JSON array into its elements, which alias it.
 func elements(array []byte) [][]byte {
 	var found [][]byte
-	i := skipSpace(array, 1)
-	for i < len(array) && array[i] != ']' {
-		end := skipValue(array, i)
-		found = append(found, array[i:end])
-		i = skipSpace(array, end)
-		if i < len(array) && array[i] == ',' {
-			i = skipSpace(array, i+1)
-		}
-	}
+	Elements(array, func(value []byte) { found = append(found, value) })
 	return found
 }
 
