@@ -18,6 +18,7 @@ var walls = map[string][]string{
 	"sio/parser":          {mod + "sio/adapter", mod + "sio/engineio"},
 	"sio/engineio":        {mod + "sio/adapter", mod + "sio/parser"},
 	"sio/adapter/...":     {mod + "sio/engineio"},
+	"sio/nodewire":        {mod + "sio/engineio", "net", "github.com/redis/go-redis"},
 	"authn":               {"google.golang.org/grpc", mod + "gen"},
 	"authn/...":           {mod + "sio", mod + "service", mod + "internal/backend"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
