@@ -68,6 +68,11 @@ test-node: build test/node_modules/.installed .tools/chromium
 	@cd test && TEST_SERVER_BIN=$(SERVER) npm test --silent
 	@cd test && TEST_EVENT_LOOP=false TEST_SERVER_BIN=$(SERVER) npm run interop --silent
 
+.PHONY: capture
+capture: test/cluster/node_modules/.installed .tools/redis ## Write down anew what Node's servers say over Redis; review the difference.
+	@cd test/cluster && node capture.mjs $(CURDIR)/sio/nodewire/testdata
+	@go test ./sio/nodewire -run TestCaptured -update
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m).
 	@for package in $$(go list ./...); do \

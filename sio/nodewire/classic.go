@@ -70,14 +70,14 @@ func DecodeClassicRequest(msg []byte, l Limits) (*Message, error) {
 	case classicAllRooms:
 		m.Kind = AllRooms
 	case classicRemoteJoin:
-		m.Kind, m.Rooms = Join, r.names(rooms)
-		r.target(text, opts, m)
+		m.Kind = Join
+		r.change(text, opts, rooms, m)
 	case classicRemoteLeave:
-		m.Kind, m.Rooms = Leave, r.names(rooms)
-		r.target(text, opts, m)
+		m.Kind = Leave
+		r.change(text, opts, rooms, m)
 	case classicRemoteDisconnect:
 		m.Kind = Disconnect
-		r.target(text, opts, m)
+		r.change(text, opts, rooms, m)
 	case classicRemoteFetch:
 		m.Kind, m.Options = Fetch, r.options(opts)
 	case classicServerSideEmit:
@@ -86,24 +86,33 @@ func DecodeClassicRequest(msg []byte, l Limits) (*Message, error) {
 	case classicBroadcast:
 		m.Kind, m.Options = Broadcast, r.options(opts)
 		m.Namespace = r.namespace(r.packet(f[6], m))
+		if m.RequestID == "" {
+			r.fail(ErrFormat)
+		}
 	default:
 		r.fail(ErrType)
 	}
 	return r.done(m)
 }
 
-// target reads which sockets a request is to change: options, or what older
-// servers send, one socket and one room.
-func (r *reader) target(text, opts []byte, m *Message) {
+// change reads which sockets a request is to change, and how: options, or what
+// older servers send, one socket and one room.
+func (r *reader) change(text, opts, rooms []byte, m *Message) {
 	f := r.pick(text, "sid", "room", "close")
-	m.Close = truthy(f[2])
-	if !isNull(opts) {
+	if isNull(opts) {
+		m.SocketID = r.text(f[0])
+	} else {
 		m.Options = r.options(opts)
-		return
 	}
-	m.SocketID, m.Rooms = r.text(f[0]), nil
-	if room, ok := name(f[1]); ok {
+	switch room, named := name(f[1]); {
+	case m.Kind == Disconnect:
+		m.Close = truthy(f[2])
+	case m.SocketID == "":
+		m.Rooms = r.names(rooms)
+	case named:
 		m.Rooms = []string{room}
+	default:
+		r.fail(ErrFormat)
 	}
 }
 
@@ -139,12 +148,10 @@ func DecodeClassicResponse(msg []byte, l Limits) (*Message, error) {
 // untyped reads the answers of which only the request says what they are.
 func (r *reader) untyped(m *Message, sockets, rooms []byte) {
 	switch {
+	case holdsText(sockets):
+		m.Kind, m.Sockets = SocketIDsAnswer, r.socketIDs(sockets)
 	case !isNull(sockets):
-		var ids bool
-		m.Kind = FetchAnswer
-		if m.Sockets, ids = r.sockets(sockets); ids {
-			m.Kind = SocketIDsAnswer
-		}
+		m.Kind, m.Sockets = FetchAnswer, r.sockets(sockets)
 	case !isNull(rooms):
 		m.Kind, m.Rooms = AllRoomsAnswer, r.names(rooms)
 	default:

@@ -60,14 +60,19 @@ func capture(tb testing.TB, name string) (found []captured) {
 	return found
 }
 
+// of is what the name of the channel has behind the prefix.
+func (c *captured) of() string {
+	return strings.TrimPrefix(c.channel[:strings.Index(c.channel, "#")], DefaultPrefix)
+}
+
 // decode reads a message as the server that has subscribed to its channel does.
 func (c *captured) decode(dialect string) (*Message, error) {
-	switch {
+	switch of := c.of(); {
 	case dialect == "sharded":
 		return DecodeSharded(c.body, DefaultLimits())
-	case strings.HasPrefix(c.channel, "socket.io-request#"):
+	case of == "-request":
 		return DecodeClassicRequest(c.body, DefaultLimits())
-	case strings.HasPrefix(c.channel, "socket.io-response#"):
+	case of == "-response":
 		return DecodeClassicResponse(c.body, DefaultLimits())
 	default:
 		return DecodeClassicBroadcast(c.body, DefaultLimits())

@@ -11,16 +11,17 @@ type Limits struct {
 	// Bytes is the size of the message.
 	Bytes int
 	// Items is how many arguments, names of rooms, sockets, headers and query
-	// values it may hold, all of them together.
+	// values it may hold, all of them together. A socket counts as four.
 	Items int
 	// Attachments is how many binary values it may hold. An event may hold
 	// parser.MaxAttachments of them, because clients take no more.
 	Attachments int
 }
 
-// DefaultLimits let in what a server with some ten thousand sockets answers.
+// DefaultLimits let in what a server with ten thousand sockets answers. What is
+// read may take 16 times its bytes, and some hundred bytes for each item.
 func DefaultLimits() Limits {
-	return Limits{Bytes: 16 << 20, Items: 1 << 20, Attachments: 1000}
+	return Limits{Bytes: 16 << 20, Items: 1 << 18, Attachments: 1000}
 }
 
 // Errors of the functions that read. Whoever gets one passes the message over.

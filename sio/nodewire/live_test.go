@@ -50,13 +50,15 @@ type node struct {
 	published map[string]bool // by us, in hexadecimal digits
 }
 
-func startNode(t *testing.T, dialect string) *node {
+var modeNames = map[Mode]string{Dynamic: "dynamic", DynamicPrivate: "dynamic-private", Static: "static"}
+
+func startNode(t *testing.T, dialect string, mode Mode) *node {
 	t.Helper()
 	const folder = "../../test/cluster"
 	if _, err := os.Stat(folder + "/node_modules"); err != nil {
 		t.Fatal("the test needs packages of npm; `make test` installs them")
 	}
-	cmd := exec.Command("node", "live.mjs", testenv.StartRedis(t).Address(), dialect)
+	cmd := exec.Command("node", "live.mjs", testenv.StartRedis(t).Address(), dialect, modeNames[mode])
 	cmd.Dir, cmd.Stderr = folder, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	input, err := cmd.StdinPipe()
@@ -72,7 +74,7 @@ func startNode(t *testing.T, dialect string) *node {
 	}
 	n := &node{
 		t: t, dialect: dialect, commands: input, happened: make(chan happening, 1024), published: map[string]bool{},
-		classic: ClassicChannels{DefaultPrefix, "/"}, sharded: ShardedChannels{Prefix: DefaultPrefix, Namespace: "/"},
+		classic: ClassicChannels{DefaultPrefix, "/"}, sharded: ShardedChannels{DefaultPrefix, "/", mode},
 	}
 	go n.listen(bufio.NewScanner(output))
 	t.Cleanup(func() {
@@ -214,7 +216,7 @@ var (
 func live(t *testing.T, test func(n *node)) {
 	t.Helper()
 	for _, dialect := range []string{"classic", "sharded"} {
-		t.Run(dialect, func(t *testing.T) { test(startNode(t, dialect)) })
+		t.Run(dialect, func(t *testing.T) { test(startNode(t, dialect, Dynamic)) })
 	}
 }
 
@@ -379,7 +381,7 @@ func TestNodeAsksServersAndClients(t *testing.T) {
 }
 
 func TestClassicNodeAndRooms(t *testing.T) {
-	n := startNode(t, "classic")
+	n := startNode(t, "classic", Dynamic)
 	n.say(Message{Kind: AllRooms, RequestID: "a1"})
 	m := n.hears(AllRoomsAnswer)
 	for _, room := range []string{"all", "first", "second", "7", n.ids["first"]} {
@@ -402,4 +404,21 @@ func TestClassicNodeAndRooms(t *testing.T) {
 	}
 	n.say(event("joined", Options{Rooms: []string{"late"}}))
 	n.client("second", "joined", "[]")
+}
+
+func TestShardedNodeInOtherModes(t *testing.T) {
+	for _, mode := range []Mode{DynamicPrivate, Static} {
+		t.Run(modeNames[mode], func(t *testing.T) {
+			n := startNode(t, "sharded", mode)
+			n.subscribed(n.ids["second"])
+			n.say(event("to a room", Options{Rooms: []string{"second"}}))
+			n.client("second", "to a room", "[]")
+			n.say(event("to an id", Options{Rooms: []string{n.ids["second"]}}))
+			n.client("second", "to an id", "[]")
+			n.say(Message{Kind: Fetch, RequestID: "f", Options: everyone})
+			if m := n.hears(FetchAnswer); len(m.Sockets) != 2 {
+				t.Errorf("got %+v", m)
+			}
+		})
+	}
 }

@@ -88,14 +88,15 @@ func milliseconds(v []byte) time.Duration {
 	if err != nil || ms <= 0 {
 		return 0
 	}
-	return time.Duration(min(ms*1e6, float64(maxTimeout)))
+	return time.Duration(min(math.Ceil(ms), math.MaxInt32)) * time.Millisecond
 }
 
-// options writes {rooms, except}, with the flags if the message has such.
+// options writes {rooms, except, flags}. Some messages of Node's have no flags;
+// flags says that this one always has them.
 func (w *writer) options(o *Options, flags bool) *writer {
 	w.raw("{").key("rooms").rooms(o)
 	w.key("except").targets(o.Except)
-	if flags {
+	if flags || o.Flags != (Flags{}) {
 		w.key("flags").flags(&o.Flags)
 	}
 	return w.raw("}")

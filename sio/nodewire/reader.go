@@ -47,13 +47,14 @@ func (r *reader) fail(err error) {
 	}
 }
 
-// item counts one more of what Limits.Items counts.
-func (r *reader) item() bool {
-	if r.items == 0 {
+// take counts n of what Limits.Items allows.
+func (r *reader) take(n int) bool {
+	if r.items < n {
+		r.items = 0
 		r.fail(ErrLimit)
 		return false
 	}
-	r.items--
+	r.items -= n
 	return true
 }
 
@@ -67,7 +68,7 @@ func (r *reader) object(v []byte, member func(key string, v []byte)) {
 // array is object for the elements of an array. They count as items.
 func (r *reader) array(v []byte, element func(v []byte)) {
 	ok := parser.Elements(v, func(v []byte) {
-		if r.item() {
+		if r.take(1) {
 			element(v)
 		}
 	})

@@ -48,8 +48,7 @@ func (r *reader) sharded(kind int, data []byte, m *Message) {
 	case shardedFetchSockets:
 		m.Kind, m.Options = Fetch, r.options(opts)
 	case shardedFetchSocketsResponse:
-		m.Kind = FetchAnswer
-		m.Sockets, _ = r.sockets(f[5])
+		m.Kind, m.Sockets = FetchAnswer, r.sockets(f[5])
 	case shardedServerSideEmit:
 		m.Kind = ServerSideEmit
 		m.Name, m.Args = r.event(packet)

@@ -2,7 +2,6 @@ package nodewire
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,25 +36,48 @@ type Handshake struct {
 	// URL is the path and query.
 	URL string
 	// Auth is what the client gave as its `auth` option, as JSON; nil is {}.
-	// One that has bytes is not read.
+	// One that has bytes is read as {}.
 	Auth []byte
 }
 
-// sockets reads a list of sockets, or of the ids of such.
-func (r *reader) sockets(v []byte) (found []Socket, ids bool) {
+// sockets reads a list of sockets.
+func (r *reader) sockets(v []byte) (found []Socket) {
 	r.array(v, func(v []byte) {
-		if id, ok := parser.Unquote(v); ok {
-			found, ids = append(found, Socket{ID: id}), true
-			return
+		if r.take(heavy) {
+			found = append(found, r.socket(v))
 		}
-		found = append(found, r.socket(v))
 	})
-	return found, ids
+	return found
+}
+
+// heavy is how many items a socket counts for more than others.
+const heavy = 3
+
+// socketIDs reads a list of the ids of sockets.
+func (r *reader) socketIDs(v []byte) (found []Socket) {
+	r.array(v, func(v []byte) {
+		if r.take(heavy) {
+			found = append(found, Socket{ID: r.text(v)})
+		}
+	})
+	return found
+}
+
+// holdsText reports whether a list begins with a string.
+func holdsText(v []byte) (yes bool) {
+	first := true
+	parser.Elements(v, func(v []byte) {
+		if first {
+			_, yes = parser.Unquote(v)
+		}
+		first = false
+	})
+	return yes
 }
 
 func (r *reader) socket(v []byte) Socket {
 	f := r.pick(v, "id", "handshake", "rooms", "data")
-	s := Socket{ID: r.text(f[0]), Handshake: r.handshake(f[1]), Rooms: r.names(f[2])}
+	s := Socket{ID: r.text(f[0]), Handshake: r.handshake(f[1]), Rooms: r.names(f[2]), Data: parser.Arg{JSON: []byte("{}")}}
 	if f[3] != nil {
 		s.Data = r.arg(f[3])
 	}
@@ -78,42 +100,56 @@ func (r *reader) handshake(v []byte) Handshake {
 
 // pairs reads an object of strings. Node has a list where a name is repeated;
 // one makes one value of it. Anything else is left out.
-func (r *reader) pairs(v []byte, one func(values []string) string) map[string]string {
-	found := map[string]string{}
+func (r *reader) pairs(v []byte, one func(values []string) string) (found map[string]string) {
 	r.object(v, func(key string, v []byte) {
-		if !r.item() {
+		values := r.values(v)
+		if len(values) == 0 {
 			return
 		}
-		if value, ok := parser.Unquote(v); ok {
-			found[key] = value
-			return
+		if found == nil {
+			found = map[string]string{} // many sockets may have none
 		}
-		var values []string
-		if parser.Elements(v, func(v []byte) {
-			if value, ok := parser.Unquote(v); ok && r.item() {
-				values = append(values, value)
-			}
-		}) && len(values) > 0 {
-			found[key] = one(values)
-		}
+		found[key] = one(values)
 	})
 	return found
 }
 
+// values are the strings that v has, which may be one itself.
+func (r *reader) values(v []byte) (values []string) {
+	if !r.take(1) {
+		return nil
+	}
+	if value, ok := parser.Unquote(v); ok {
+		return []string{value}
+	}
+	parser.Elements(v, func(v []byte) {
+		if value, ok := parser.Unquote(v); ok && r.take(1) {
+			values = append(values, value)
+		}
+	})
+	return values
+}
+
+// maxDate is the last moment of JavaScript's time.
+const maxDate = 864e13
+
 // moment reads milliseconds since 1970.
 func moment(v []byte) time.Time {
 	ms, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || ms <= 0 || ms > math.MaxInt64/2e6 {
+	if err != nil || ms <= 0 || ms > maxDate {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(ms))
 }
 
+// auth reads what a client gave. Bytes have no place there.
 func (r *reader) auth(v []byte) []byte {
-	if isNull(v) {
-		return nil
+	if !isNull(v) {
+		if arg := r.arg(v); arg.Binary == nil && arg.Attachments == nil {
+			return arg.JSON
+		}
 	}
-	return r.arg(v).JSON
+	return []byte("{}")
 }
 
 // sockets writes a list of sockets.

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Writes down what Node's servers say to each other over Redis, for the tests of
-// sio/nodewire:
+// sio/nodewire. `make capture` runs it:
 //
-//   node capture.mjs ../../sio/nodewire/testdata
+//   node capture.mjs FOLDER
 //
 // Each file has what a program did, and below it the messages that Redis carried
 // because of it: the channel, and the bytes, as they are if they are JSON, else

@@ -2,7 +2,9 @@
 // A Node server with two clients, for the tests of sio/nodewire: they publish
 // what our nodes would, and hear what becomes of it.
 //
-//   node live.mjs URL ADAPTER
+//   node live.mjs ADDRESS ADAPTER MODE
+//
+// MODE is the subscriptionMode of the sharded adapter.
 //
 // It reads commands from its standard input and writes what happens to its
 // standard output, both as lines of JSON. Bytes are {"$bytes": "00ff"} there. It
@@ -13,7 +15,7 @@ import { until } from '../lib/wait.mjs'
 import { monitor } from './lib/monitor.mjs'
 import { Cluster } from './lib/peers.mjs'
 
-const [url, adapter] = process.argv.slice(2)
+const [address, adapter, subscriptionMode] = process.argv.slice(2)
 const isSharded = adapter === 'sharded'
 
 const tell = (happened) => process.stdout.write(`${JSON.stringify(happened)}\n`)
@@ -27,8 +29,8 @@ function spell(value) {
 }
 const read = (text) => JSON.parse(text, (_, value) => (value?.$bytes === undefined ? value : Buffer.from(value.$bytes, 'hex')))
 
-const cluster = new Cluster(`redis://${url}`)
-const io = await cluster.server(adapter)
+const cluster = new Cluster(`redis://${address}`)
+const io = await cluster.server(adapter, { subscriptionMode })
 const publisher = await cluster.redis()
 await monitor(await cluster.redis(), (channel, body) => tell({ what: 'published', channel: channel.toString(), body: body.toString('hex') }))
 
