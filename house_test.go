@@ -21,6 +21,7 @@ var walls = map[string][]string{
 	"sio/nodewire":        {mod + "sio/engineio", "net", "github.com/redis/go-redis"},
 	"authn":               {"google.golang.org/grpc", mod + "gen"},
 	"authn/...":           {mod + "sio", mod + "service", mod + "internal/backend"},
+	"internal/registry":   {"google.golang.org/grpc", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/interceptor": {mod + "sio"},
 	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal"},

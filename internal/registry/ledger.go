@@ -1,0 +1,247 @@
+package registry
+
+import "sync"
+
+// ledger holds the connections that this node has, and which of them differ
+// from what Redis has. It keeps what shall be, not what was said: a hundred
+// changes of one connection are one. It does no I/O.
+type ledger struct {
+	max int
+
+	mu      sync.Mutex
+	entries map[string]entry
+	// dirty are the ids that have to be written or removed.
+	dirty      map[string]struct{}
+	dirtyBytes int
+	// full means that dirty says nothing: all has to be compared. comparing means
+	// that this happens now.
+	full, comparing bool
+	// taken is how many takes are not done.
+	taken int
+	// settled is closed when nothing waits; nil if nobody asks.
+	settled chan struct{}
+}
+
+type entry struct {
+	record Record
+	// stored means that Redis has it, perhaps an older form, or may have it.
+	stored bool
+}
+
+// change is one record to be written, or removed.
+type change struct {
+	record Record
+	remove bool
+}
+
+// dirtyOverhead is about what an id costs beside its bytes while it waits.
+const dirtyOverhead = 48
+
+func newLedger(limit int) *ledger {
+	return &ledger{max: limit, entries: map[string]entry{}, dirty: map[string]struct{}{}}
+}
+
+// noted is what became of a change.
+type noted uint8
+
+const (
+	noChange noted = iota
+	noteTaken
+	// noteSpared: it was never written, and now it need not be.
+	noteSpared
+	// noteDeferred: there is no room; all will be compared later.
+	noteDeferred
+)
+
+func (l *ledger) put(r Record) noted {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, known := l.entries[r.ID]
+	_, waits := l.dirty[r.ID]
+	removing := waits && !known
+	l.entries[r.ID] = entry{r, e.stored || removing || l.full || l.comparing}
+	return l.mark(r.ID)
+}
+
+func (l *ledger) remove(id string) noted {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.entries[id]
+	if !ok {
+		return noChange
+	}
+	delete(l.entries, id)
+	if e.stored {
+		return l.mark(id)
+	}
+	l.clean(id)
+	l.settle()
+	return noteSpared
+}
+
+// mark notes that id has to be written. Callers hold l.mu.
+func (l *ledger) mark(id string) noted {
+	if l.full {
+		return noteDeferred
+	}
+	if _, ok := l.dirty[id]; ok {
+		return noteTaken
+	}
+	if l.dirtyBytes+len(id)+dirtyOverhead > l.max {
+		l.forget()
+		return noteDeferred
+	}
+	l.dirty[id] = struct{}{}
+	l.dirtyBytes += len(id) + dirtyOverhead
+	return noteTaken
+}
+
+// clean is the opposite of mark. Callers hold l.mu.
+func (l *ledger) clean(id string) {
+	if _, ok := l.dirty[id]; ok {
+		delete(l.dirty, id)
+		l.dirtyBytes -= len(id) + dirtyOverhead
+	}
+}
+
+// forget gives up the single changes for a comparison. Callers hold l.mu.
+func (l *ledger) forget() {
+	l.full, l.dirty, l.dirtyBytes = true, map[string]struct{}{}, 0
+}
+
+// compareAll asks for everything to be compared and written again.
+func (l *ledger) compareAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget()
+}
+
+// startComparing says whether all has to be compared, and if so gives the ids
+// that there are. What changes from now on is noted again. The caller calls
+// doneComparing at the end.
+func (l *ledger) startComparing() (ids []string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.full {
+		return nil, false
+	}
+	l.full, l.comparing = false, true
+	ids = make([]string, 0, len(l.entries))
+	for id := range l.entries {
+		ids = append(ids, id)
+	}
+	return ids, true
+}
+
+// take takes up to most changes and up to so many bytes, but at least one if
+// there is any. The caller calls done for them.
+func (l *ledger) take(most, bytes int) []change {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []change
+	for id := range l.dirty {
+		if len(all) == most || bytes <= 0 {
+			break
+		}
+		l.clean(id)
+		c := l.change(id)
+		all, bytes = append(all, c), bytes-c.size()
+	}
+	if all != nil {
+		l.taken++
+	}
+	return all
+}
+
+// takeIDs takes what the connections of ids are now, without those that are
+// gone. The caller calls done for them.
+func (l *ledger) takeIDs(ids []string) []change {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken++
+	var all []change
+	for _, id := range ids {
+		if _, ok := l.entries[id]; ok {
+			all = append(all, l.change(id))
+		}
+	}
+	return all
+}
+
+// change is what has to be done about id. Callers hold l.mu.
+func (l *ledger) change(id string) change {
+	e, ok := l.entries[id]
+	if !ok {
+		return change{Record{ID: id}, true}
+	}
+	l.entries[id] = entry{e.record, true}
+	return change{record: e.record}
+}
+
+// strangers are those of ids that this node does not have.
+func (l *ledger) strangers(ids []string) []change {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []change
+	for _, id := range ids {
+		if _, ok := l.entries[id]; !ok {
+			all = append(all, change{Record{ID: id}, true})
+		}
+	}
+	return all
+}
+
+// done ends a take. What could not be written waits again.
+func (l *ledger) done(unwritten []change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range unwritten {
+		l.mark(c.record.ID)
+	}
+	l.taken--
+	l.settle()
+}
+
+// doneComparing ends a comparison. One that failed has to be made again.
+func (l *ledger) doneComparing(failed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.comparing = false
+	if failed {
+		l.forget()
+	}
+	l.settle()
+}
+
+// settle tells those who wait that nothing is left. Callers hold l.mu.
+func (l *ledger) settle() {
+	if l.settled != nil && l.quiet() {
+		close(l.settled)
+		l.settled = nil
+	}
+}
+
+func (l *ledger) quiet() bool { return !l.full && !l.comparing && len(l.dirty) == 0 && l.taken == 0 }
+
+// wait returns a channel that is closed when nothing waits to be written.
+func (l *ledger) wait() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.settled == nil {
+		l.settled = make(chan struct{})
+	}
+	settled := l.settled
+	l.settle()
+	return settled
+}
+
+// counts are the connections there are, and the bytes kept about those that wait.
+func (l *ledger) counts() (entries, pending int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.entries), l.dirtyBytes
+}
+
+func (c change) size() int {
+	return len(c.record.ID) + len(c.record.Namespace) + len(c.record.User) + len(c.record.Value)
+}

@@ -1,0 +1,327 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+)
+
+// Params is what a registry is made of.
+type Params struct {
+	// Client reaches Redis. It should have ContextTimeoutEnabled, or its own
+	// timeouts decide how long a call may take; Close may wait for one. The
+	// registry does not close it.
+	Client redis.UniversalClient
+	Config Config
+	// ID is what the operator calls this node. A process that comes with the ID
+	// of another takes its place.
+	ID string
+	// Version is told to the other nodes.
+	Version string
+	Hooks   Hooks
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Hooks are the questions of the registry. None of them is required. Close and
+// Leave wait for those that run.
+type Hooks struct {
+	// Load says how much there is to do. It is asked at each renewal, and by Self.
+	Load func() Load
+	// Over tells that a generation of this node is over, and asks whether to begin
+	// another, under which all present connections are registered. Until it
+	// returns, this node has no generation. Without the hook it is begun unless
+	// another process has the node id: two that both insist would throw each
+	// other out for ever.
+	Over func(context.Context, Ending) (rejoin bool)
+	// Dead takes connections of a generation of a node that has died, or was
+	// replaced. The context ends when this node ends, or loses its own generation.
+	// After an error the same connections are told again, perhaps to another node.
+	Dead func(ctx context.Context, dead Node, connections []Record) error
+}
+
+// Ending is how a generation of this node was over.
+type Ending struct {
+	Generation uint64
+	Reason     Reason
+}
+
+// signal wakes one goroutine, which looks for itself what there is to do.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) give() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}
+
+// Registry is this node's place in the registry, and its view of the others.
+// All methods may be called from several goroutines.
+type Registry struct {
+	// Immutable.
+	store   *store
+	cfg     Config
+	id      string
+	version string
+	hooks   Hooks
+	log     *slog.Logger
+	metrics *metrics
+	ledger  *ledger
+
+	view atomic.Pointer[view]
+	// deferring is set while changes are left to a comparison, for the log.
+	deferring atomic.Bool
+
+	wakeKeeper, wakeWriter, wakeTeller signal
+	// flush ends the writer's linger.
+	flush signal
+	// draining is closed by Leave and Close: the teller takes no further page.
+	draining chan struct{}
+	// Closed by the goroutine of the same name.
+	keeperDone, writerDone, tellerDone chan struct{}
+
+	mu         sync.Mutex
+	membership membership
+	// cancel ends the goroutines; nil before Join.
+	cancel context.CancelFunc
+	closed bool
+	// stopTelling ends the hook Dead; nil if it does not run.
+	stopTelling context.CancelFunc
+}
+
+// membership is guarded by Registry.mu.
+type membership struct {
+	// key has generation 0 while there is none.
+	key key
+	tag string
+	// open means that Redis takes connections of this generation.
+	open bool
+	// wanted means that the keeper shall join.
+	wanted bool
+	// started is when this process joined first, in ms of Redis.
+	started int64
+	// renewed is when the last successful renewal was sent.
+	renewed time.Duration
+	// joined is closed while there is a generation.
+	joined chan struct{}
+}
+
+// New makes a registry that does nothing until Join, but has a tag.
+func New(p Params) (*Registry, error) {
+	if err := p.Config.Validate(); err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	if err := checkID(p.ID); err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	l := newLedger(p.Config.MaxPending)
+	r := &Registry{
+		store:   &store{client: p.Client, cfg: p.Config, instance: rand.Text()},
+		cfg:     p.Config,
+		id:      p.ID,
+		version: p.Version,
+		hooks:   p.Hooks,
+		log:     p.Log,
+		metrics: newMetrics(p.Metrics, l),
+		ledger:  l,
+
+		wakeKeeper: newSignal(), wakeWriter: newSignal(), wakeTeller: newSignal(), flush: newSignal(),
+		draining:   make(chan struct{}),
+		keeperDone: make(chan struct{}), writerDone: make(chan struct{}), tellerDone: make(chan struct{}),
+		membership: membership{tag: newTag(), joined: make(chan struct{})},
+	}
+	r.view.Store(&view{})
+	return r, nil
+}
+
+// Join takes part, and waits until this node has a generation or ctx ends. If
+// it ends, the registry goes on trying until Leave or Close. After a generation
+// that was over and not followed by another, Join begins one.
+func (r *Registry) Join(ctx context.Context) error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return ErrClosed
+	}
+	if r.cancel == nil {
+		var life context.Context
+		life, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		go r.keep(life)
+		go r.writeBehind(life)
+		go r.tellOfDead(life)
+	}
+	r.membership.wanted = r.membership.key.generation == 0
+	joined := r.membership.joined
+	r.mu.Unlock()
+	r.wakeKeeper.give()
+	select {
+	case <-joined:
+		return nil
+	case <-r.keeperDone:
+		return ErrClosed
+	case <-ctx.Done():
+		return unavailable("join", ctx.Err())
+	}
+}
+
+// Self is this node. Its generation is 0 while it has none.
+func (r *Registry) Self() Node {
+	load := r.load()
+	m := r.member()
+	return Node{
+		ID: r.id, Tag: m.tag, Generation: m.key.generation, Version: r.version,
+		Started: time.UnixMilli(m.started), Load: load, Renewed: elapsed() - m.renewed,
+	}
+}
+
+// Tag begins the ids that this node makes. It is there from the start, and
+// changes only if another node had it first.
+func (r *Registry) Tag() string { return r.member().tag }
+
+// Held says whether the lease holds for certain. It may still hold if this says
+// no: while Redis is away nobody can say.
+func (r *Registry) Held() bool {
+	m := r.member()
+	return m.key.generation != 0 && elapsed()-m.renewed < r.cfg.Lease
+}
+
+// Put registers a connection of this node, or changes it. It never blocks. The
+// record is kept, to be written again when Redis has lost it: that costs about
+// 170 bytes beside what it refers to.
+func (r *Registry) Put(record Record) { r.note(r.ledger.put(record)) }
+
+// Remove takes a connection back. It never blocks.
+func (r *Registry) Remove(id string) { r.note(r.ledger.remove(id)) }
+
+func (r *Registry) note(n noted) {
+	switch n {
+	case noChange:
+	case noteSpared:
+		r.metrics.spared.Inc()
+	case noteTaken:
+		r.wakeWriter.give()
+	case noteDeferred:
+		r.metrics.deferred.Inc()
+		if !r.deferring.Swap(true) {
+			r.log.Warn("too many changes of connections wait for redis, all will be compared",
+				slog.Int("max_pending", r.cfg.MaxPending))
+		}
+		r.wakeWriter.give()
+	}
+}
+
+// Flush waits until everything that was put and removed is written.
+func (r *Registry) Flush(ctx context.Context) error {
+	settled := r.ledger.wait()
+	r.flush.give()
+	r.wakeWriter.give()
+	select {
+	case <-settled:
+		return nil
+	case <-r.writerDone:
+		return ErrClosed
+	case <-ctx.Done():
+		return unavailable("flush", ctx.Err())
+	}
+}
+
+// Leave ends the generation and removes its connections, so that nobody tells of
+// them: the caller has done that. It lets a page that is being told of another
+// node end, as long as ctx allows. If Redis is away, the others tell of what it
+// still has when the lease ends. After an error the caller calls Close.
+func (r *Registry) Leave(ctx context.Context) error {
+	if !r.stop() {
+		return r.Close()
+	}
+	if err := r.await(ctx, r.tellerDone); err != nil {
+		r.cancelAll()
+		return err
+	}
+	r.cancelAll()
+	for _, done := range []chan struct{}{r.keeperDone, r.writerDone} {
+		if err := r.await(ctx, done); err != nil {
+			return err
+		}
+	}
+	m := r.member()
+	if m.key.generation == 0 {
+		return nil
+	}
+	over, err := r.store.leave(ctx, m.key, m.tag)
+	if err != nil {
+		return err
+	}
+	r.leaveGeneration(m.key)
+	if over != 0 {
+		return fmt.Errorf("registry: leave: %w: %v", ErrOver, over)
+	}
+	return r.store.drop(ctx, m.key)
+}
+
+// Close ends the registry at once, without leaving: the lease ends by itself.
+// It waits for the goroutines and the hooks.
+func (r *Registry) Close() error {
+	r.mu.Lock()
+	running := r.cancel != nil
+	r.mu.Unlock()
+	r.stop()
+	r.cancelAll()
+	if running {
+		<-r.keeperDone
+		<-r.writerDone
+		<-r.tellerDone
+	}
+	return nil
+}
+
+// stop begins the end. It says whether anything runs and nobody else has begun.
+func (r *Registry) stop() (first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.closed = true
+	close(r.draining)
+	return r.cancel != nil
+}
+
+func (r *Registry) cancelAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cancel != nil {
+		r.cancel()
+	}
+}
+
+func (r *Registry) await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return unavailable("leave", ctx.Err())
+	}
+}
+
+func (r *Registry) member() membership {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.membership
+}
+
+func (r *Registry) load() Load {
+	if r.hooks.Load == nil {
+		return Load{}
+	}
+	return r.hooks.Load()
+}
