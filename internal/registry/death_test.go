@@ -101,9 +101,17 @@ func TestEveryActAsksForTheGeneration(t *testing.T) {
 	if err := s.write(ctx, old.key, put); err != nil {
 		t.Fatal(err)
 	}
-	c := h.join("c")[0]
+	late := make(chan error, 1)
+	c := h.prepare("c", Hooks{Dead: func(ctx context.Context, dead Node, records []Record) error {
+		late <- s.write(ctx, old.key, put)
+		return h.noteDead("c")(ctx, dead, records)
+	}})
+	c.wantJoin()
 	c.add("z")
 	h.wantTold(old.key, "x")
+	if err := <-late; !errors.Is(err, ErrOver) {
+		t.Errorf("writes while it is told of: %v", err)
+	}
 
 	if over, _, err := s.renew(ctx, old.key, info{Tag: "abcd"}); over != Superseded || err != nil {
 		t.Errorf("renews: %v, %v", over, err)
@@ -233,6 +241,9 @@ func TestLeave(t *testing.T) {
 	}
 	h.wantForgotten(left)
 	eventually(t, func() bool { return len(b.Known()) == 1 })
+	if n := b.metric("claims_total"); n != 0 {
+		t.Errorf("was claimed %v times", n)
+	}
 	if _, ok := b.Alive(a.Tag()); ok {
 		t.Error("a node that left is alive")
 	}

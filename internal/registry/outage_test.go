@@ -186,6 +186,12 @@ func TestConnectionsAreEvicted(t *testing.T) {
 	a := h.join("a")[0]
 	a.add(numbered("x", 300)...)
 	before := a.Self().Generation
+	for range 2 {
+		if err := a.store.drop(t.Context(), a.member().key); err != nil {
+			t.Fatal(err)
+		}
+		a.wantStored(numbered("x", 300)...)
+	}
 	if err := a.store.drop(t.Context(), a.member().key); err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ type Hooks struct {
 	// another, under which all present connections are registered. Until it
 	// returns, this node has no generation. Without the hook it is begun unless
 	// another process has the node id: two that both insist would throw each
-	// other out for ever.
+	// other out for ever. It must not wait for Join or Flush, which wait for it.
 	Over func(context.Context, Ending) (rejoin bool)
 	// Dead takes connections of a generation of a node that has died, or was
 	// replaced. The context ends when this node ends, or loses its own generation.

@@ -7,11 +7,12 @@ local id, attempt, lease = ARGV[1], ARGV[2], tonumber(ARGV[4])
 local owner = redis.call('GET', tag)
 if owner and owner ~= ARGV[3] then return {'tag'} end
 local now = clock()
-local gone = 1
-if ARGV[8] ~= '' then gone = 1 - redis.call('HEXISTS', dir, 'l:' .. ARGV[8]) end
-
 -- A generation is a time as well, so it grows even if Redis has lost the last one.
-local gen = now
+local gen, gone = now, 1
+if ARGV[8] ~= '' then
+  gone = 1 - redis.call('HEXISTS', dir, 'l:' .. ARGV[8])
+  gen = math.max(gen, tonumber(string.match(ARGV[8], '%d+$')) + 1)
+end
 local last = redis.call('HGET', dir, '@:' .. id)
 if last then
   local n, made = string.match(last, '^(%d+) (%S+)')
