@@ -222,7 +222,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"sockets and ids", DecodeClassicResponse, []byte(`{"requestId":"q","sockets":["a",{"id":"b"}]}`), ErrFormat},
 		{"ids", DecodeSharded, []byte(`{"type":8,"data":{"sockets":["a"]}}`), ErrFormat},
 		{"too deep", DecodeSharded, []byte(`{"type":9,"data":{"packet":["x",` + deep + `]}}`), ErrFormat},
-		{"too deep", DecodeClassicBroadcast, []byte("\x93" + strings.Repeat("\x91", 20_000)), ErrFormat},
+		{"too deep", DecodeClassicBroadcast, []byte("\x93" + strings.Repeat("\x91", 20_000)), ErrLimit},
 		{"too many bytes for clients", DecodeClassicBroadcast, unhex("93 a175 82 a474797065 02 a464617461 9c a26869" + strings.Repeat("c400", 11) + "80"), ErrLimit},
 		{"a placeholder beside bytes", DecodeClassicBroadcast, unhex("93 a175 82 a474797065 02 a464617461 93 a26869 c400 81ac5f706c616365686f6c646572c3 80"), ErrFormat},
 		{"a length without an end", DecodeClassicBroadcast, unhex("93 a175 82 a474797065 02 a464617461 ddffffffff a26869"), ErrFormat},

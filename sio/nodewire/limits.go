@@ -42,7 +42,7 @@ var ErrKind = errors.New("no such message in this dialect")
 
 // payloadError makes an error of ours of one of the parser's.
 func payloadError(err error) error {
-	if errors.Is(err, parser.ErrAttachments) {
+	if errors.Is(err, parser.ErrTooManyAttachments) || errors.Is(err, parser.ErrTooDeep) {
 		return ErrLimit
 	}
 	return ErrFormat

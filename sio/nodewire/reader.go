@@ -26,7 +26,7 @@ func open(msg []byte, l Limits) (text []byte, r *reader, err error) {
 	}
 	r = &reader{items: l.Items}
 	if len(msg) == 0 || msg[0] != '{' {
-		text, r.attachments, err = parser.FromMsgpack(msg, l.Attachments)
+		text, r.attachments, err = parser.FromMsgpack(msg, parser.Limits{Attachments: l.Attachments, Depth: parser.MaxDepth})
 		if err != nil {
 			return nil, nil, payloadError(err)
 		}

@@ -7,10 +7,10 @@ import "bytes"
 // Valid JSON is what both json.Valid and utf8.Valid accept.
 
 // FromMsgpack turns one MessagePack value into the JSON text that
-// JSON.stringify would have made of it, with placeholders where it has bytes,
-// of which there may be so many. Attachments alias msg.
-func FromMsgpack(msg []byte, maxAttachments int) (text []byte, attachments [][]byte, err error) {
-	w := jsonWriter{maxAttachments: maxAttachments}
+// JSON.stringify would have made of it, with placeholders where it has bytes.
+// Attachments alias msg.
+func FromMsgpack(msg []byte, limits Limits) (text []byte, attachments [][]byte, err error) {
+	w := jsonWriter{limits: limits}
 	rest, err := w.value(msg)
 	switch {
 	case err != nil:

@@ -14,7 +14,7 @@ import (
 
 func TestMsgpackValue(t *testing.T) {
 	const packed = "93 a175 c4020102 82 a16b c40103 a16e cf0020000000000001"
-	text, attachments, err := FromMsgpack(bytesOf(t, packed), 2)
+	text, attachments, err := FromMsgpack(bytesOf(t, packed), Limits{Attachments: 2, Depth: MaxDepth})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +37,10 @@ func TestMsgpackValueRefuses(t *testing.T) {
 		"0101":                                   ErrPayload,
 		"92c400":                                 ErrPayload,
 		"92c400c0":                               nil,
-		"93 c400 c400 c400":                      ErrAttachments,
+		"93 c400 c400 c400":                      ErrTooManyAttachments,
 		"92 c400 81ac5f706c616365686f6c646572c3": ErrPlaceholder,
 	} {
-		if _, _, err := FromMsgpack(bytesOf(t, in), 2); !errors.Is(err, want) {
+		if _, _, err := FromMsgpack(bytesOf(t, in), Limits{Attachments: 2, Depth: MaxDepth}); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", in, err, want)
 		}
 	}
