@@ -22,9 +22,9 @@ type Redis struct {
 	// Host and Port are where it listens.
 	Host, Port string
 
-	t    *testing.T
+	t    testing.TB
 	dir  string
-	args []string
+	args []string // the whole command line
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd has ended
@@ -35,26 +35,38 @@ type Redis struct {
 
 // StartRedis starts a redis-server that keeps nothing on disk. args are options
 // of its command line, such as "--maxmemory", "10mb". It ends with the test.
-func StartRedis(t *testing.T, args ...string) *Redis {
-	t.Helper()
-	host, port := reserve(t)
-	r := &Redis{Host: host, Port: port, t: t, dir: t.TempDir(), args: args}
-	t.Cleanup(func() { r.Kill() })
+func StartRedis(tb testing.TB, args ...string) *Redis {
+	tb.Helper()
+	host, port := reserve(tb)
+	return start(tb, host, port, append([]string{
+		"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--protected-mode", "no", "--daemonize", "no",
+		// A replica gets its copy at once, not after the five seconds in which more might come.
+		"--repl-diskless-sync-delay", "0",
+		// It would be known by the address that it calls from, where it does not listen.
+		"--replica-announce-ip", host,
+	}, args...))
+}
+
+// start starts a redis-server with a command line, until the test ends.
+func start(tb testing.TB, host, port string, args []string) *Redis {
+	tb.Helper()
+	r := &Redis{Host: host, Port: port, t: tb, dir: tb.TempDir(), args: args}
+	tb.Cleanup(func() { r.Kill() })
 	r.Start()
 	return r
 }
 
 // reserve finds a port on a host of its own.
-func reserve(t *testing.T) (host, port string) {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", OwnAddress())
+func reserve(tb testing.TB) (host, port string) {
+	tb.Helper()
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", OwnAddress())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer l.Close()
 	host, port, err = net.SplitHostPort(l.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return host, port
 }
@@ -70,11 +82,8 @@ func (r *Redis) Start() {
 	if err != nil {
 		r.t.Fatal("the test needs redis-server; `make test` installs it")
 	}
-	args := append([]string{
-		"--bind", r.Host, "--port", r.Port, "--dir", r.dir,
-		"--save", "", "--appendonly", "no", "--protected-mode", "no", "--daemonize", "no",
-	}, r.args...)
-	r.cmd = exec.Command(program, args...) //nolint:noctx // ended by Kill, which the test's Cleanup calls
+	r.cmd = exec.Command(program, r.args...) //nolint:noctx // ended by Kill, which the test's Cleanup calls
+	r.cmd.Dir = r.dir
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	output, err := r.cmd.StdoutPipe()
 	if err != nil {
