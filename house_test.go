@@ -22,6 +22,7 @@ var walls = map[string][]string{
 	"authn":               {"google.golang.org/grpc", mod + "gen"},
 	"authn/...":           {mod + "sio", mod + "service", mod + "internal/backend"},
 	"internal/registry":   {"google.golang.org/grpc", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
+	"internal/redisbus":   {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/interceptor": {mod + "sio"},
 	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal"},
