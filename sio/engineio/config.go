@@ -45,6 +45,10 @@ type Config struct {
 	EventLoop bool `yaml:"event_loop"`
 	// KeepHeaders are the request headers that a Handshake keeps.
 	KeepHeaders []string `yaml:"-"`
+	// Tag is what every new id begins with, so that other nodes know whose it
+	// is: TagSize characters of A to Z, a to z, 0 to 9, - and _. It is asked for
+	// every id. Nil means none.
+	Tag func() string `yaml:"-"`
 	// TrustedProxies are the peers whose X-Forwarded-For and
 	// X-Forwarded-Proto headers are believed.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`

@@ -63,7 +63,7 @@ func (c *Cookie) validate() error {
 	if strings.EqualFold(c.SameSite, "none") && !c.Secure {
 		return errors.New("cookie: same_site none needs secure")
 	}
-	if err := c.of(NewID()).Valid(); err != nil {
+	if err := c.of(newID("")).Valid(); err != nil {
 		return fmt.Errorf("cookie: %w", err)
 	}
 	return nil

@@ -12,6 +12,7 @@
 // sio/internal/link and sio/internal/netloop.
 //
 //	session.go      a session's fields, and what it does with packets
+//	id.go           ids, which may say whose they are
 //	reason.go       why sessions end; close.go is the only way to do it
 //	frame.go        a message encoded once; tally.go counts its copies
 //	outbox.go       the queue of frames; flush.go writes it to a WebSocket

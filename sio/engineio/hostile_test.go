@@ -132,7 +132,7 @@ func TestRefusedRequestsHoldNothing(t *testing.T) {
 	g := guard(t, func(cfg *Config) { cfg.Limits.MaxConnectionsPerAddress = 1 })
 	defer g.close()
 	for n := range 1000 {
-		for _, path := range []string{"/", "/?EIO=4&transport=polling&sid=" + NewID(), "/?EIO=3&transport=polling", "/?EIO=4&transport=websocket"} {
+		for _, path := range []string{"/", "/?EIO=4&transport=polling&sid=" + newID(""), "/?EIO=3&transport=polling", "/?EIO=4&transport=websocket"} {
 			r := httptest.NewRequest(http.MethodGet, path, nil)
 			r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", n%256)
 			g.ServeHTTP(httptest.NewRecorder(), r)

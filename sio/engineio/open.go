@@ -1,8 +1,6 @@
 package engineio
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -22,7 +20,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		return
 	}
 	maps.Copy(w.Header(), s.initial)
-	session := &Session{id: NewID(), server: s, wire: wireOf(r.URL.Query()), pace: s.newPace(), visitor: v}
+	session := &Session{id: s.NewID(), server: s, wire: wireOf(r.URL.Query()), pace: s.newPace(), visitor: v}
 	a := &accepted{}
 	if transport == WebSocket {
 		var err error
@@ -103,12 +101,4 @@ func (s *Server) openData(session *Session) []byte {
 	}
 	return fmt.Appendf(nil, `{"sid":%q,"upgrades":[%s],"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
 		session.id, upgrades, s.cfg.PingInterval.Milliseconds(), s.cfg.PingTimeout.Milliseconds(), s.cfg.MaxPayload)
-}
-
-// NewID makes an id of 20 characters that nobody can guess. Peers of the Node
-// ecosystem rely on the length.
-func NewID() string {
-	var random [15]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(random[:])
 }
