@@ -17,6 +17,8 @@ type Config struct {
 	// and patterns of names. A pattern is a regular expression (RE2) that
 	// begins with "^/" and ends with "$".
 	Namespaces []string `yaml:"-"`
+	// Interest is told of the groups of all namespaces; nil means nobody.
+	Interest *Interest `yaml:"-"`
 	// ConnectTimeout is how long a client may stay without having joined a
 	// namespace.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`

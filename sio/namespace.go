@@ -13,6 +13,23 @@ import (
 // Target names sockets of a namespace.
 type Target = adapter.Target
 
+// Interest collects the groups of sockets that come to be, and that end; see
+// Server.Has.
+type Interest = adapter.Interest
+
+// NewInterest makes one for Config.Interest.
+func NewInterest() *Interest { return adapter.NewInterest() }
+
+// Group is one of them.
+type Group = adapter.Group
+
+// What groups are made of.
+const (
+	GroupEveryone = adapter.Everyone
+	GroupRoom     = adapter.Room
+	GroupUser     = adapter.User
+)
+
 // Namespace holds the sockets that have joined it.
 type Namespace struct {
 	name    string
@@ -30,7 +47,7 @@ func newNamespace(s *Server, name string, p *pattern) *Namespace {
 	n := &Namespace{
 		name:    name,
 		server:  s,
-		index:   adapter.NewIndex[*Socket](s.cfg.MaxRooms),
+		index:   adapter.NewIndex[*Socket](s.cfg.MaxRooms).Tell(s.cfg.Interest, name),
 		goodbye: newOutgoing(&parser.Packet{Type: parser.Disconnect, Namespace: name}, engineio.Options{}),
 		tenancy: tenancy{pattern: p},
 

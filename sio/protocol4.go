@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
@@ -61,7 +60,7 @@ func authOf(query string) []byte {
 func (c *conn) socketID(n *Namespace) string {
 	switch {
 	case !c.speaks4():
-		return engineio.NewID()
+		return c.server.engine.NewID()
 	case n.name == "/":
 		return c.session.ID()
 	default:

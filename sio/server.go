@@ -85,6 +85,12 @@ func (s *Server) Beside(next http.Handler) http.Handler { return s.engine.Beside
 // long as its sockets.
 func (s *Server) Namespace(name string) (*Namespace, bool) { return s.namespaces.find(name) }
 
+// Has reports whether a group has a member on this server.
+func (s *Server) Has(g Group) bool {
+	n, ok := s.namespaces.find(g.Namespace)
+	return ok && n.index.Has(g.Kind, g.Name)
+}
+
 // Drain refuses newcomers with HTTP status 503 and closes the connections of
 // all clients, spread evenly over the window, so that stock clients come back
 // elsewhere. What was emitted before is delivered. It returns when all were

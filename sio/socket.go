@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/seed52a35d2d/realtime-server/sio/adapter"
+	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
@@ -55,6 +56,10 @@ func newSocket(n *Namespace, c *conn, auth []byte) *Socket {
 
 // ID is the socket's id, as the client knows it.
 func (s *Socket) ID() string { return s.member.ID }
+
+// TagOf is what a socket's id begins with: Config.Engine.Tag of the node that it
+// is on. It is "" for what is no id.
+func TagOf(id string) string { return engineio.TagOf(id) }
 
 // Namespace is where the socket is.
 func (s *Socket) Namespace() *Namespace { return s.namespace }

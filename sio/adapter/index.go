@@ -25,7 +25,10 @@ type Member[M any] struct {
 // Index is who is where in one namespace. One lock guards rooms and members
 // alike, so that a room never holds a member that has gone.
 type Index[M any] struct {
-	maxRooms int
+	// Immutable.
+	namespace string
+	maxRooms  int
+	interest  *Interest // nil if nobody is interested
 
 	mu    sync.RWMutex
 	ids   map[string]*Member[M]
@@ -45,6 +48,41 @@ func NewIndex[M any](maxRooms int) *Index[M] {
 	return &Index[M]{maxRooms: maxRooms, ids: map[string]*Member[M]{}, users: groups[M]{}, rooms: groups[M]{}}
 }
 
+// Tell has the index tell of its groups, as those of a namespace, when they get
+// their first member or lose their last one. It is called before the first Add.
+func (x *Index[M]) Tell(i *Interest, namespace string) *Index[M] {
+	x.interest, x.namespace = i, namespace
+	return x
+}
+
+// came tells of a group that has just got a member, if that is its first one.
+func (x *Index[M]) came(kind Kind, name string, members int) {
+	if members == 1 {
+		x.interest.note(Group{x.namespace, kind, name})
+	}
+}
+
+// went tells of a group that has just lost a member, if that was its last one.
+func (x *Index[M]) went(kind Kind, name string, members int) {
+	if members == 0 {
+		x.interest.note(Group{x.namespace, kind, name})
+	}
+}
+
+// Has reports whether a group has a member.
+func (x *Index[M]) Has(kind Kind, name string) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	switch kind {
+	case Room:
+		return x.rooms[name] != nil
+	case User:
+		return x.users[name] != nil
+	default:
+		return len(x.all.members) > 0
+	}
+}
+
 // Add puts a member into the index and into rooms, all at once. On
 // ErrTooManyRooms it does neither.
 func (x *Index[M]) Add(m *Member[M], rooms []string) error {
@@ -56,8 +94,10 @@ func (x *Index[M]) Add(m *Member[M], rooms []string) error {
 	m.present = true
 	x.ids[m.ID] = m
 	m.all = x.all.add(m).index
+	x.came(Everyone, "", len(x.all.members))
 	if m.User != "" {
 		m.user = x.users.join(m.User, m)
+		x.came(User, m.User, len(m.user.group.members))
 	}
 	return nil
 }
@@ -75,8 +115,10 @@ func (x *Index[M]) Remove(m *Member[M]) {
 		delete(x.ids, m.ID)
 	}
 	x.all.remove(m.all, func(last *Member[M], to int) { last.all = to })
+	x.went(Everyone, "", len(x.all.members))
 	if m.User != "" {
 		x.users.leave(m.user, func(last *Member[M], to int) { last.user.index = to })
+		x.went(User, m.User, len(m.user.group.members))
 	}
 	for _, p := range m.rooms {
 		x.leave(p)
@@ -100,7 +142,9 @@ func (x *Index[M]) join(m *Member[M], rooms []string) error {
 		return ErrTooManyRooms
 	}
 	for _, name := range fresh {
-		m.rooms = append(m.rooms, x.rooms.join(name, m))
+		p := x.rooms.join(name, m)
+		m.rooms = append(m.rooms, p)
+		x.came(Room, name, len(p.group.members))
 	}
 	return nil
 }
@@ -150,6 +194,7 @@ func (x *Index[M]) leave(p place[M]) {
 			}
 		}
 	})
+	x.went(Room, p.group.name, len(p.group.members))
 }
 
 // Get returns the member with an id.
