@@ -92,7 +92,11 @@ type SendRequest struct {
 	// What to deliver. Required.
 	Event *Event `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
 	// How much the report says.
-	ReportLevel   ReportLevel `protobuf:"varint,3,opt,name=report_level,json=reportLevel,proto3,enum=realtime.v1.ReportLevel" json:"report_level,omitempty"`
+	ReportLevel ReportLevel `protobuf:"varint,3,opt,name=report_level,json=reportLevel,proto3,enum=realtime.v1.ReportLevel" json:"report_level,omitempty"`
+	// Whether the call succeeds although other nodes of the cluster cannot be
+	// reached: connections of this node have got the event, and the report says
+	// `degraded`. Otherwise the call fails with UNAVAILABLE, after the same.
+	AllowDegraded bool `protobuf:"varint,4,opt,name=allow_degraded,json=allowDegraded,proto3" json:"allow_degraded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,6 +150,13 @@ func (x *SendRequest) GetReportLevel() ReportLevel {
 		return x.ReportLevel
 	}
 	return ReportLevel_REPORT_LEVEL_UNSPECIFIED
+}
+
+func (x *SendRequest) GetAllowDegraded() bool {
+	if x != nil {
+		return x.AllowDegraded
+	}
+	return false
 }
 
 // SendResponse says what became of the event.
@@ -217,7 +228,9 @@ type BroadcastRequest struct {
 	// What to deliver. Required.
 	Event *Event `protobuf:"bytes,5,opt,name=event,proto3" json:"event,omitempty"`
 	// How much the report says.
-	ReportLevel   ReportLevel `protobuf:"varint,6,opt,name=report_level,json=reportLevel,proto3,enum=realtime.v1.ReportLevel" json:"report_level,omitempty"`
+	ReportLevel ReportLevel `protobuf:"varint,6,opt,name=report_level,json=reportLevel,proto3,enum=realtime.v1.ReportLevel" json:"report_level,omitempty"`
+	// As SendRequest.allow_degraded.
+	AllowDegraded bool `protobuf:"varint,7,opt,name=allow_degraded,json=allowDegraded,proto3" json:"allow_degraded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +305,13 @@ func (x *BroadcastRequest) GetReportLevel() ReportLevel {
 		return x.ReportLevel
 	}
 	return ReportLevel_REPORT_LEVEL_UNSPECIFIED
+}
+
+func (x *BroadcastRequest) GetAllowDegraded() bool {
+	if x != nil {
+		return x.AllowDegraded
+	}
+	return false
 }
 
 // BroadcastResponse says what became of the event.
@@ -526,8 +546,11 @@ type AckStart struct {
 	// Identifies the event in the server's logs.
 	MessageId string `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	// Connections in the target. So many results follow, each an Ack or a
-	// MissingAck.
-	Matched       int64 `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
+	// MissingAck; fewer if a node of the cluster fails meanwhile.
+	Matched int64 `protobuf:"varint,2,opt,name=matched,proto3" json:"matched,omitempty"`
+	// How the cluster answered: of the connections of silent nodes nothing is
+	// told.
+	Coverage      *Coverage `protobuf:"bytes,3,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -574,6 +597,13 @@ func (x *AckStart) GetMatched() int64 {
 		return x.Matched
 	}
 	return 0
+}
+
+func (x *AckStart) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
 }
 
 // Ack is the acknowledgement of one client.
@@ -767,7 +797,9 @@ type JoinRoomResponse struct {
 	Matched int64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
 	// Those among them that would have had more rooms than the server allows
 	// and have therefore joined none of the request's rooms.
-	Refused       int64 `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused int64 `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	// How the cluster answered: the counts lack the part of silent nodes.
+	Coverage      *Coverage `protobuf:"bytes,3,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -814,6 +846,13 @@ func (x *JoinRoomResponse) GetRefused() int64 {
 		return x.Refused
 	}
 	return 0
+}
+
+func (x *JoinRoomResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
 }
 
 // LeaveRoomRequest names connections and the rooms they leave.
@@ -875,7 +914,9 @@ func (x *LeaveRoomRequest) GetRooms() []string {
 type LeaveRoomResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Connections in the target, whether or not they were members.
-	Matched       int64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
+	Matched int64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
+	// How the cluster answered: the count lacks the part of silent nodes.
+	Coverage      *Coverage `protobuf:"bytes,2,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -915,6 +956,13 @@ func (x *LeaveRoomResponse) GetMatched() int64 {
 		return x.Matched
 	}
 	return 0
+}
+
+func (x *LeaveRoomResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
 }
 
 // DisconnectRequest names connections to end.
@@ -998,7 +1046,9 @@ func (x *DisconnectRequest) GetLastEvent() *Event {
 type DisconnectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Connections in the target.
-	Matched       int64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
+	Matched int64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
+	// How the cluster answered: the count lacks the part of silent nodes.
+	Coverage      *Coverage `protobuf:"bytes,2,opt,name=coverage,proto3" json:"coverage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1038,6 +1088,13 @@ func (x *DisconnectResponse) GetMatched() int64 {
 		return x.Matched
 	}
 	return 0
+}
+
+func (x *DisconnectResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
 }
 
 // GetConnectionRequest names one connection.
@@ -1677,22 +1734,24 @@ var File_realtime_v1_realtime_proto protoreflect.FileDescriptor
 
 const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\n" +
-	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17realtime/v1/types.proto\"\xa1\x01\n" +
+	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17realtime/v1/types.proto\"\xc8\x01\n" +
 	"\vSendRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12(\n" +
 	"\x05event\x18\x02 \x01(\v2\x12.realtime.v1.EventR\x05event\x12;\n" +
-	"\freport_level\x18\x03 \x01(\x0e2\x18.realtime.v1.ReportLevelR\vreportLevel\"b\n" +
+	"\freport_level\x18\x03 \x01(\x0e2\x18.realtime.v1.ReportLevelR\vreportLevel\x12%\n" +
+	"\x0eallow_degraded\x18\x04 \x01(\bR\rallowDegraded\"b\n" +
 	"\fSendResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x123\n" +
-	"\x06report\x18\x02 \x01(\v2\x1b.realtime.v1.DeliveryReportR\x06report\"\x91\x02\n" +
+	"\x06report\x18\x02 \x01(\v2\x1b.realtime.v1.DeliveryReportR\x06report\"\xb8\x02\n" +
 	"\x10BroadcastRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12!\n" +
 	"\fexcept_rooms\x18\x02 \x03(\tR\vexceptRooms\x12!\n" +
 	"\fexcept_users\x18\x03 \x03(\tR\vexceptUsers\x122\n" +
 	"\x15except_connection_ids\x18\x04 \x03(\tR\x13exceptConnectionIds\x12(\n" +
 	"\x05event\x18\x05 \x01(\v2\x12.realtime.v1.EventR\x05event\x12;\n" +
-	"\freport_level\x18\x06 \x01(\x0e2\x18.realtime.v1.ReportLevelR\vreportLevel\"g\n" +
+	"\freport_level\x18\x06 \x01(\x0e2\x18.realtime.v1.ReportLevelR\vreportLevel\x12%\n" +
+	"\x0eallow_degraded\x18\a \x01(\bR\rallowDegraded\"g\n" +
 	"\x11BroadcastResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x123\n" +
@@ -1705,11 +1764,12 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x05start\x18\x01 \x01(\v2\x15.realtime.v1.AckStartH\x00R\x05start\x12$\n" +
 	"\x03ack\x18\x02 \x01(\v2\x10.realtime.v1.AckH\x00R\x03ack\x123\n" +
 	"\amissing\x18\x03 \x01(\v2\x17.realtime.v1.MissingAckH\x00R\amissingB\b\n" +
-	"\x06result\"C\n" +
+	"\x06result\"v\n" +
 	"\bAckStart\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x18\n" +
-	"\amatched\x18\x02 \x01(\x03R\amatched\"i\n" +
+	"\amatched\x18\x02 \x01(\x03R\amatched\x121\n" +
+	"\bcoverage\x18\x03 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"i\n" +
 	"\x03Ack\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12$\n" +
@@ -1721,23 +1781,26 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\x0e2\x1d.realtime.v1.MissingAckReasonR\x06reason\"T\n" +
 	"\x0fJoinRoomRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12\x14\n" +
-	"\x05rooms\x18\x02 \x03(\tR\x05rooms\"F\n" +
+	"\x05rooms\x18\x02 \x03(\tR\x05rooms\"y\n" +
 	"\x10JoinRoomResponse\x12\x18\n" +
 	"\amatched\x18\x01 \x01(\x03R\amatched\x12\x18\n" +
-	"\arefused\x18\x02 \x01(\x03R\arefused\"U\n" +
+	"\arefused\x18\x02 \x01(\x03R\arefused\x121\n" +
+	"\bcoverage\x18\x03 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"U\n" +
 	"\x10LeaveRoomRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12\x14\n" +
-	"\x05rooms\x18\x02 \x03(\tR\x05rooms\"-\n" +
+	"\x05rooms\x18\x02 \x03(\tR\x05rooms\"`\n" +
 	"\x11LeaveRoomResponse\x12\x18\n" +
-	"\amatched\x18\x01 \x01(\x03R\amatched\"\xb4\x01\n" +
+	"\amatched\x18\x01 \x01(\x03R\amatched\x121\n" +
+	"\bcoverage\x18\x02 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"\xb4\x01\n" +
 	"\x11DisconnectRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12'\n" +
 	"\x0fallow_reconnect\x18\x03 \x01(\bR\x0eallowReconnect\x121\n" +
 	"\n" +
-	"last_event\x18\x04 \x01(\v2\x12.realtime.v1.EventR\tlastEvent\".\n" +
+	"last_event\x18\x04 \x01(\v2\x12.realtime.v1.EventR\tlastEvent\"a\n" +
 	"\x12DisconnectResponse\x12\x18\n" +
-	"\amatched\x18\x01 \x01(\x03R\amatched\"Y\n" +
+	"\amatched\x18\x01 \x01(\x03R\amatched\x121\n" +
+	"\bcoverage\x18\x02 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"Y\n" +
 	"\x14GetConnectionRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\"P\n" +
@@ -1863,43 +1926,47 @@ var file_realtime_v1_realtime_proto_depIdxs = []int32{
 	7,  // 10: realtime.v1.SendWithAckResponse.start:type_name -> realtime.v1.AckStart
 	8,  // 11: realtime.v1.SendWithAckResponse.ack:type_name -> realtime.v1.Ack
 	9,  // 12: realtime.v1.SendWithAckResponse.missing:type_name -> realtime.v1.MissingAck
-	31, // 13: realtime.v1.Ack.args:type_name -> realtime.v1.Arg
-	0,  // 14: realtime.v1.MissingAck.reason:type_name -> realtime.v1.MissingAckReason
-	26, // 15: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
-	26, // 16: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
-	26, // 17: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
-	27, // 18: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
-	32, // 19: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
-	32, // 20: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
-	25, // 21: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
-	22, // 22: realtime.v1.ListRoomsResponse.rooms:type_name -> realtime.v1.Room
-	25, // 23: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
-	25, // 24: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
-	1,  // 25: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
-	3,  // 26: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
-	5,  // 27: realtime.v1.Realtime.SendWithAck:input_type -> realtime.v1.SendWithAckRequest
-	10, // 28: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
-	12, // 29: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
-	14, // 30: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
-	16, // 31: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
-	18, // 32: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
-	20, // 33: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
-	23, // 34: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
-	2,  // 35: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
-	4,  // 36: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
-	6,  // 37: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
-	11, // 38: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
-	13, // 39: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
-	15, // 40: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
-	17, // 41: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
-	19, // 42: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
-	21, // 43: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
-	24, // 44: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
-	35, // [35:45] is the sub-list for method output_type
-	25, // [25:35] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	25, // 13: realtime.v1.AckStart.coverage:type_name -> realtime.v1.Coverage
+	31, // 14: realtime.v1.Ack.args:type_name -> realtime.v1.Arg
+	0,  // 15: realtime.v1.MissingAck.reason:type_name -> realtime.v1.MissingAckReason
+	26, // 16: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
+	25, // 17: realtime.v1.JoinRoomResponse.coverage:type_name -> realtime.v1.Coverage
+	26, // 18: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
+	25, // 19: realtime.v1.LeaveRoomResponse.coverage:type_name -> realtime.v1.Coverage
+	26, // 20: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
+	27, // 21: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
+	25, // 22: realtime.v1.DisconnectResponse.coverage:type_name -> realtime.v1.Coverage
+	32, // 23: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
+	32, // 24: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
+	25, // 25: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	22, // 26: realtime.v1.ListRoomsResponse.rooms:type_name -> realtime.v1.Room
+	25, // 27: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
+	25, // 28: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	1,  // 29: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
+	3,  // 30: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
+	5,  // 31: realtime.v1.Realtime.SendWithAck:input_type -> realtime.v1.SendWithAckRequest
+	10, // 32: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
+	12, // 33: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
+	14, // 34: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
+	16, // 35: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
+	18, // 36: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
+	20, // 37: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
+	23, // 38: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
+	2,  // 39: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
+	4,  // 40: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
+	6,  // 41: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
+	11, // 42: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
+	13, // 43: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
+	15, // 44: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
+	17, // 45: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
+	19, // 46: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
+	21, // 47: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
+	24, // 48: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
+	39, // [39:49] is the sub-list for method output_type
+	29, // [29:39] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_realtime_v1_realtime_proto_init() }

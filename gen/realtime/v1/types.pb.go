@@ -120,21 +120,26 @@ const (
 	// clients as it may, so SendWithAck has sent nothing. RetryInfo says when to
 	// try again.
 	ErrorReason_ERROR_REASON_TOO_MANY_ACKS ErrorReason = 9
+	// UNAVAILABLE: other nodes of the cluster cannot be reached. What the call
+	// asks for was done for the connections of this node. RetryInfo says when to
+	// try again.
+	ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE ErrorReason = 10
 )
 
 // Enum value maps for ErrorReason.
 var (
 	ErrorReason_name = map[int32]string{
-		0: "ERROR_REASON_UNSPECIFIED",
-		1: "ERROR_REASON_INVALID_REQUEST",
-		2: "ERROR_REASON_NAMESPACE_NOT_FOUND",
-		3: "ERROR_REASON_CONNECTION_NOT_FOUND",
-		4: "ERROR_REASON_CREDENTIALS_MISSING",
-		5: "ERROR_REASON_CREDENTIALS_INVALID",
-		6: "ERROR_REASON_DRAINING",
-		7: "ERROR_REASON_INTERNAL",
-		8: "ERROR_REASON_TOO_MANY_ROOMS",
-		9: "ERROR_REASON_TOO_MANY_ACKS",
+		0:  "ERROR_REASON_UNSPECIFIED",
+		1:  "ERROR_REASON_INVALID_REQUEST",
+		2:  "ERROR_REASON_NAMESPACE_NOT_FOUND",
+		3:  "ERROR_REASON_CONNECTION_NOT_FOUND",
+		4:  "ERROR_REASON_CREDENTIALS_MISSING",
+		5:  "ERROR_REASON_CREDENTIALS_INVALID",
+		6:  "ERROR_REASON_DRAINING",
+		7:  "ERROR_REASON_INTERNAL",
+		8:  "ERROR_REASON_TOO_MANY_ROOMS",
+		9:  "ERROR_REASON_TOO_MANY_ACKS",
+		10: "ERROR_REASON_CLUSTER_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -147,6 +152,7 @@ var (
 		"ERROR_REASON_INTERNAL":             7,
 		"ERROR_REASON_TOO_MANY_ROOMS":       8,
 		"ERROR_REASON_TOO_MANY_ACKS":        9,
+		"ERROR_REASON_CLUSTER_UNAVAILABLE":  10,
 	}
 )
 
@@ -646,7 +652,13 @@ type DeliveryReport struct {
 	// only).
 	Expired int64 `protobuf:"varint,6,opt,name=expired,proto3" json:"expired,omitempty"`
 	// Copies still queued when the reply was made (REPORT_LEVEL_WRITTEN only).
-	Pending       int64 `protobuf:"varint,7,opt,name=pending,proto3" json:"pending,omitempty"`
+	Pending int64 `protobuf:"varint,7,opt,name=pending,proto3" json:"pending,omitempty"`
+	// Those of `nodes` that have told their part. The counts lack the part of
+	// the others.
+	NodesAnswered int32 `protobuf:"varint,8,opt,name=nodes_answered,json=nodesAnswered,proto3" json:"nodes_answered,omitempty"`
+	// Whether other nodes of the cluster could not be reached, so that their
+	// connections may not have got the event. Only with `allow_degraded`.
+	Degraded      bool `protobuf:"varint,9,opt,name=degraded,proto3" json:"degraded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -730,6 +742,20 @@ func (x *DeliveryReport) GetPending() int64 {
 	return 0
 }
 
+func (x *DeliveryReport) GetNodesAnswered() int32 {
+	if x != nil {
+		return x.NodesAnswered
+	}
+	return 0
+}
+
+func (x *DeliveryReport) GetDegraded() bool {
+	if x != nil {
+		return x.Degraded
+	}
+	return false
+}
+
 var File_realtime_v1_types_proto protoreflect.FileDescriptor
 
 const file_realtime_v1_types_proto_rawDesc = "" +
@@ -769,7 +795,7 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\ttransport\x18\b \x01(\tR\ttransport\x12%\n" +
 	"\x0eremote_address\x18\t \x01(\tR\rremoteAddress\x12\x17\n" +
 	"\anode_id\x18\n" +
-	" \x01(\tR\x06nodeId\"\xd8\x01\n" +
+	" \x01(\tR\x06nodeId\"\x9b\x02\n" +
 	"\x0eDeliveryReport\x12.\n" +
 	"\x05level\x18\x01 \x01(\x0e2\x18.realtime.v1.ReportLevelR\x05level\x12\x18\n" +
 	"\amatched\x18\x02 \x01(\x03R\amatched\x12\x14\n" +
@@ -777,12 +803,14 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\awritten\x18\x04 \x01(\x03R\awritten\x12\x18\n" +
 	"\adropped\x18\x05 \x01(\x03R\adropped\x12\x18\n" +
 	"\aexpired\x18\x06 \x01(\x03R\aexpired\x12\x18\n" +
-	"\apending\x18\a \x01(\x03R\apending*u\n" +
+	"\apending\x18\a \x01(\x03R\apending\x12%\n" +
+	"\x0enodes_answered\x18\b \x01(\x05R\rnodesAnswered\x12\x1a\n" +
+	"\bdegraded\x18\t \x01(\bR\bdegraded*u\n" +
 	"\vReportLevel\x12\x1c\n" +
 	"\x18REPORT_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11REPORT_LEVEL_NONE\x10\x01\x12\x17\n" +
 	"\x13REPORT_LEVEL_ROUTED\x10\x02\x12\x18\n" +
-	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\xdd\x02\n" +
+	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\x83\x03\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12$\n" +
@@ -793,7 +821,9 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x15ERROR_REASON_DRAINING\x10\x06\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\a\x12\x1f\n" +
 	"\x1bERROR_REASON_TOO_MANY_ROOMS\x10\b\x12\x1e\n" +
-	"\x1aERROR_REASON_TOO_MANY_ACKS\x10\tBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"\x1aERROR_REASON_TOO_MANY_ACKS\x10\t\x12$\n" +
+	" ERROR_REASON_CLUSTER_UNAVAILABLE\x10\n" +
+	"BDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_types_proto_rawDescOnce sync.Once
