@@ -1,0 +1,53 @@
+package cluster
+
+import (
+	"slices"
+
+	"github.com/seed52a35d2d/realtime-server/sio"
+)
+
+// Audience are the channels on which a call reaches every node that has a
+// connection of its target, and each of them once.
+type Audience []string
+
+// AudienceOf finds them. A single room or user, and any number of connections,
+// concern only the nodes where they are. A union concerns all nodes of the
+// namespace: on several channels a node could hear it twice.
+func AudienceOf(namespace string, t sio.Target) Audience {
+	switch {
+	case t.Everyone:
+		return Audience{ofNamespace(namespace)}
+	case len(t.Rooms) == 0 && len(t.Users) == 0:
+		return nodesOf(t.IDs)
+	case len(t.Rooms) == 1 && len(t.Users)+len(t.IDs) == 0:
+		return Audience{ofRoom(namespace, t.Rooms[0])}
+	case len(t.Users) == 1 && len(t.Rooms)+len(t.IDs) == 0:
+		return Audience{ofUser(namespace, t.Users[0])}
+	default:
+		return Audience{ofNamespace(namespace)}
+	}
+}
+
+// nodesOf are the channels of the nodes that connections are on, each once.
+func nodesOf(ids []string) Audience {
+	var channels Audience
+	for _, id := range ids {
+		tag := sio.TagOf(id)
+		if channel := ofNode(tag); tag != "" && !slices.Contains(channels, channel) {
+			channels = append(channels, channel)
+		}
+	}
+	return channels
+}
+
+// channelOf is the channel of a group.
+func channelOf(g sio.Group) string {
+	switch g.Kind {
+	case sio.GroupRoom:
+		return ofRoom(g.Namespace, g.Name)
+	case sio.GroupUser:
+		return ofUser(g.Namespace, g.Name)
+	default:
+		return ofNamespace(g.Namespace)
+	}
+}

@@ -1,0 +1,85 @@
+package cluster
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	clusterv1 "github.com/seed52a35d2d/realtime-server/gen/realtime/cluster/v1"
+	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
+	"github.com/seed52a35d2d/realtime-server/sio"
+)
+
+// Node does for the connections of this node what other nodes ask for.
+type Node interface {
+	// Do does a call, in the order in which calls come. It must be quick: what
+	// takes longer, it leaves to the function that it returns, which may send
+	// several replies. Where nobody wants a reply, what it returns is not used.
+	Do(call *clusterv1.Call) (*clusterv1.Reply, Later)
+}
+
+// Later is the rest of a call. Its last reply has more set to false.
+type Later func(ctx context.Context, send func(*clusterv1.Reply))
+
+// Self is who this node is at the moment.
+type Self struct {
+	// Tag is what the ids of its connections begin with.
+	Tag string
+	// Generation tells its lives apart.
+	Generation int64
+}
+
+// Params are what a Cluster needs.
+type Params struct {
+	Bus  *redisbus.Bus
+	Self func() Self
+	Node Node
+	// Interest and Has say which groups have members here.
+	Interest *sio.Interest
+	Has      func(sio.Group) bool
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
+}
+
+// Cluster is this node among the others. It is safe for concurrent use.
+type Cluster struct {
+	Params // immutable
+
+	metrics   *metrics
+	interests interests
+	asked     asked     // calls of ours whose replies are waited for
+	sent      counters  // messages of ours, by channel
+	heard     sequences // messages of others
+	replies   *replies  // to others
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New makes one that does not listen yet.
+func New(p Params) *Cluster {
+	c := &Cluster{Params: p, metrics: newMetrics(p.Metrics)}
+	c.asked.calls = map[uint64]*ask{}
+	c.heard.metrics = c.metrics
+	c.replies = newReplies(c)
+	return c
+}
+
+// Start begins to listen, and to do what others ask for. The caller closes the
+// cluster before the bus.
+func (c *Cluster) Start() {
+	var ctx context.Context
+	ctx, c.stop = context.WithCancel(context.Background())
+	c.running.Go(func() { c.listen(ctx) })
+	c.running.Go(func() { c.replies.run(ctx) })
+}
+
+// Close stops listening, and returns when everything that was under way for
+// others has ended.
+func (c *Cluster) Close() {
+	c.stop()
+	c.running.Wait()
+	c.replies.wait()
+}
