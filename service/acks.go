@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/sio"
@@ -34,7 +33,8 @@ func (s *Service) SendWithAck(
 	if err != nil {
 		return err
 	}
-	acks, err := ns.EmitWithAck(target, event, inTime(ctx, timeout))
+	timeout = inTime(ctx, timeout)
+	acks, err := ns.EmitWithAck(target, event, timeout)
 	if errors.Is(err, sio.ErrTooManyAcks) {
 		return errTooManyAcks
 	}
@@ -47,27 +47,8 @@ func (s *Service) SendWithAck(
 		slog.String("message_id", id),
 		slog.String("namespace", ns.Name()),
 		slog.Int("matched", acks.Matched))
-	return relay(ctx, acks, id, stream.Send)
-}
-
-// relay sends what becomes of acknowledgements until all are accounted for.
-func relay(ctx context.Context, acks *sio.Acks, id string, send func(*realtimev1.SendWithAckResponse) error) error {
-	start := &realtimev1.AckStart{MessageId: id, Matched: int64(acks.Matched)}
-	if err := send(&realtimev1.SendWithAckResponse{Result: &realtimev1.SendWithAckResponse_Start{Start: start}}); err != nil {
-		return err
-	}
-	for {
-		ack, err := acks.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return status.FromContextError(err).Err()
-		}
-		if err := send(ackMessage(ack)); err != nil {
-			return err
-		}
-	}
+	req.Timeout = durationpb.New(timeout)
+	return s.gather(ctx, gathering{id: id, ns: ns, target: target, req: req, acks: acks}, stream.Send)
 }
 
 // inTime leaves a tenth of the call's time for the results to travel.

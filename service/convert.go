@@ -76,8 +76,3 @@ func argMessage(arg sio.Arg) *realtimev1.Arg {
 		Attachments: arg.Attachments,
 	}
 }
-
-// alone is the coverage of a server without a cluster.
-func alone() *realtimev1.Coverage {
-	return &realtimev1.Coverage{NodesAsked: 1, NodesAnswered: 1}
-}

@@ -23,6 +23,9 @@ var (
 	errTooManyAcks = apierror.New(realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS,
 		"the server waits for as many acknowledgements as it may",
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
+	errClusterUnavailable = apierror.New(realtimev1.ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE,
+		"other nodes cannot be reached; connections of this node were dealt with",
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
 )
 
 func invalidRequest(violations []*errdetails.BadRequest_FieldViolation) error {

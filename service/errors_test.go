@@ -34,6 +34,8 @@ func TestEveryReasonIsProduced(t *testing.T) {
 		t.Fatal(err)
 	}
 	locked := behind(t, w.service, keys)
+	alone := newWorld(t, dev(t))
+	alone.lose(t)
 	// A service without a server panics when it looks for a namespace.
 	faulty := behind(t, service.New(nil, service.DefaultConfig(), "node-1", slog.New(slog.DiscardHandler)), nil)
 
@@ -67,6 +69,10 @@ func TestEveryReasonIsProduced(t *testing.T) {
 		}},
 		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ROOMS: {codes.ResourceExhausted, func(ctx context.Context) error {
 			_, err := w.api.JoinRoom(ctx, &realtimev1.JoinRoomRequest{Target: to(fullID), Rooms: []string{"5"}})
+			return err
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE: {codes.Unavailable, func(ctx context.Context) error {
+			_, err := alone.api.Broadcast(ctx, &realtimev1.BroadcastRequest{Event: &realtimev1.Event{Name: "e"}})
 			return err
 		}},
 		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS: {codes.ResourceExhausted, func(ctx context.Context) error {

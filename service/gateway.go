@@ -41,6 +41,7 @@ type Gateway struct {
 	log      *troubleLog
 	metrics  *gatewayMetrics
 	expiry   *expiry
+	peers    Peers
 }
 
 // NewGateway returns the gateway for namespaces with these policies; every
@@ -52,8 +53,12 @@ func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg pr
 		log:      newTroubleLog(log),
 		metrics:  newGatewayMetrics(reg),
 		expiry:   newExpiry(),
+		peers:    nobody{},
 	}
 }
+
+// SetPeers makes the node one of several. It is called before clients come.
+func (g *Gateway) SetPeers(p Peers) { g.peers = p }
 
 // Close stops watching for credentials that end.
 func (g *Gateway) Close() { g.expiry.close() }

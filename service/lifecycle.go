@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -22,6 +23,7 @@ func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
 	if b == nil {
 		return
 	}
+	g.settle(ctx, s)
 	reply, err := b.OnConnected(ctx, &realtimev1.OnConnectedRequest{
 		Context:   requestContext(s),
 		Handshake: wire.Handshake(g.handshake(s)),
@@ -32,6 +34,26 @@ func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
 		failed = invalidReply(g.apply(s, reply))
 	}
 	g.lifecycle(ctx, s, "connected", failed)
+}
+
+// settlePatience is how long a backend waits to be told of a connection that
+// other nodes cannot reach yet.
+const settlePatience = time.Second
+
+// settle waits until the connection is reached from everywhere, so that a
+// backend that is told of it can send to it through any node.
+func (g *Gateway) settle(ctx context.Context, s *sio.Socket) {
+	ctx, cancel := context.WithTimeout(ctx, settlePatience)
+	defer cancel()
+	namespace := s.Namespace().Name()
+	groups := []sio.Group{{Namespace: namespace, Kind: sio.GroupEveryone}}
+	if user := s.User(); user != "" {
+		groups = append(groups, sio.Group{Namespace: namespace, Kind: sio.GroupUser, Name: user})
+	}
+	for _, room := range s.Rooms() {
+		groups = append(groups, sio.Group{Namespace: namespace, Kind: sio.GroupRoom, Name: room})
+	}
+	g.peers.Settle(ctx, groups...)
 }
 
 // watch ends the connection when its credential does.

@@ -25,6 +25,7 @@ type cursor struct {
 	kind  byte
 	after string // the last key of the page before
 	size  int
+	more  bool // something is known to follow the items, whatever they are
 }
 
 // page returns the items that come next in the order of their keys, and the
@@ -40,11 +41,11 @@ func page[T any](at cursor, items []T, key func(T) string) (found []T, next stri
 		i, _ := slices.BinarySearchFunc(found, k, byKey)
 		found = slices.Insert(found[:min(len(found), at.size)], i, item)
 	}
-	if len(found) <= at.size {
+	if len(found) <= at.size && (!at.more || len(found) == 0) {
 		return found, ""
 	}
-	found = found[:at.size]
-	return found, encodeToken(at.kind, key(found[at.size-1]))
+	found = found[:min(len(found), at.size)]
+	return found, encodeToken(at.kind, key(found[len(found)-1]))
 }
 
 func encodeToken(kind byte, last string) string {

@@ -25,6 +25,7 @@ type Service struct {
 	cfg     Config
 	nodeID  string
 	log     *slog.Logger
+	peers   Peers
 
 	draining atomic.Bool
 }
@@ -32,7 +33,7 @@ type Service struct {
 // New returns the API of a server's sockets. nodeID is what the API calls this
 // process.
 func New(sockets *sio.Server, cfg Config, nodeID string, log *slog.Logger) *Service {
-	return &Service{sockets: sockets, cfg: cfg, nodeID: nodeID, log: log}
+	return &Service{sockets: sockets, cfg: cfg, nodeID: nodeID, log: log, peers: nobody{}}
 }
 
 // Register makes a gRPC server offer the API.

@@ -4,22 +4,23 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"time"
 
+	clusterv1 "github.com/seed52a35d2d/realtime-server/gen/realtime/cluster/v1"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/service/cluster"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
-
-// defaultPatience is how long a report of what was written is waited for if
-// the call has no deadline.
-const defaultPatience = 5 * time.Second
 
 // Send delivers one event to a target.
 func (s *Service) Send(ctx context.Context, req *realtimev1.SendRequest) (*realtimev1.SendResponse, error) {
 	c := s.check()
 	level := c.level(req.GetReportLevel())
 	target, event := c.target(req.GetTarget()), c.requestEvent("event", req.GetEvent())
-	id, report, err := s.emit(ctx, c, emission{req.GetTarget().GetNamespace(), target, event, level})
+	id, report, err := s.emit(ctx, c, emission{
+		namespace: req.GetTarget().GetNamespace(), target: target, event: event, level: level,
+		call:     &clusterv1.Call{Request: &clusterv1.Call_Send{Send: req}},
+		degraded: req.GetAllowDegraded(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,11 @@ func (s *Service) Broadcast(
 	c := s.check()
 	level := c.level(req.GetReportLevel())
 	target, event := c.everyone(req), c.requestEvent("event", req.GetEvent())
-	id, report, err := s.emit(ctx, c, emission{req.GetNamespace(), target, event, level})
+	id, report, err := s.emit(ctx, c, emission{
+		namespace: req.GetNamespace(), target: target, event: event, level: level,
+		call:     &clusterv1.Call{Request: &clusterv1.Call_Broadcast{Broadcast: req}},
+		degraded: req.GetAllowDegraded(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +51,12 @@ type emission struct {
 	target    sio.Target
 	event     *sio.Event
 	level     realtimev1.ReportLevel
+	call      *clusterv1.Call // the same for other nodes
+	degraded  bool            // it may reach this node alone
 }
 
+// emit delivers an event to this node's connections, at once, and then to those
+// of others.
 func (s *Service) emit(
 	ctx context.Context, c *checker, e emission,
 ) (id string, report *realtimev1.DeliveryReport, err error) {
@@ -55,8 +64,7 @@ func (s *Service) emit(
 	if err != nil {
 		return "", nil, err
 	}
-	e.event.Tracked = e.level == realtimev1.ReportLevel_REPORT_LEVEL_WRITTEN
-	delivery, err := ns.Emit(e.target, e.event)
+	delivery, err := e.deliver(ns)
 	if err != nil {
 		return "", nil, c.unsound()
 	}
@@ -65,29 +73,59 @@ func (s *Service) emit(
 		slog.String("message_id", id),
 		slog.String("namespace", ns.Name()),
 		slog.Int("matched", delivery.Matched))
-	return id, reportOf(ctx, e.level, delivery), nil
+	report, err = s.spread(ctx, ns, e, delivery)
+	return id, report, err
 }
 
-func reportOf(ctx context.Context, level realtimev1.ReportLevel, d *sio.Delivery) *realtimev1.DeliveryReport {
-	report := &realtimev1.DeliveryReport{Level: level}
-	if level == realtimev1.ReportLevel_REPORT_LEVEL_NONE {
-		return report
+// deliver delivers the event to the connections of this node.
+func (e *emission) deliver(ns *sio.Namespace) (*sio.Delivery, error) {
+	e.event.Tracked = e.level == realtimev1.ReportLevel_REPORT_LEVEL_WRITTEN
+	return ns.Emit(e.target, e.event)
+}
+
+// spread has other nodes deliver the event, too, and reports what became of it.
+func (s *Service) spread(
+	ctx context.Context, ns *sio.Namespace, e emission, local *sio.Delivery,
+) (*realtimev1.DeliveryReport, error) {
+	if e.level == realtimev1.ReportLevel_REPORT_LEVEL_NONE {
+		err := s.peers.Tell(ctx, cluster.AudienceOf(ns.Name(), e.target), e.call)
+		return e.degrade(&realtimev1.DeliveryReport{Level: e.level}, err != nil)
 	}
-	report.Matched, report.Nodes = int64(d.Matched), 1
+	var theirs realtimev1.DeliveryReport
+	coverage, err := s.ask(ctx, ns, e.target, e.call, func(r *clusterv1.Reply) { add(&theirs, r.GetReport()) })
+	report := reportOf(ctx, e.level, local)
+	add(report, &theirs)
+	report.Nodes, report.NodesAnswered = coverage.GetNodesAsked(), coverage.GetNodesAnswered()
+	return e.degrade(report, err != nil)
+}
+
+// degrade says what a report is worth if other nodes may not have got the event.
+func (e *emission) degrade(report *realtimev1.DeliveryReport, unreached bool) (*realtimev1.DeliveryReport, error) {
+	if unreached && !e.degraded {
+		return nil, errClusterUnavailable
+	}
+	report.Degraded = unreached
+	return report, nil
+}
+
+// add adds the counts of another node.
+func add(report, more *realtimev1.DeliveryReport) {
+	report.Matched += more.GetMatched()
+	report.Written += more.GetWritten()
+	report.Dropped += more.GetDropped()
+	report.Expired += more.GetExpired()
+	report.Pending += more.GetPending()
+}
+
+// reportOf is the report of this node alone.
+func reportOf(ctx context.Context, level realtimev1.ReportLevel, d *sio.Delivery) *realtimev1.DeliveryReport {
+	report := &realtimev1.DeliveryReport{Level: level, Matched: int64(d.Matched)}
 	if level == realtimev1.ReportLevel_REPORT_LEVEL_WRITTEN {
-		ctx, cancel := context.WithTimeout(ctx, patience(ctx))
+		ctx, cancel := patient(ctx)
 		defer cancel()
 		outcome := d.Outcome(ctx)
 		report.Written, report.Dropped = outcome.Written, outcome.Dropped
 		report.Expired, report.Pending = outcome.Expired, outcome.Pending
 	}
 	return report
-}
-
-// patience leaves half of the call's time for the reply to travel.
-func patience(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return time.Until(deadline) / 2
-	}
-	return defaultPatience
 }

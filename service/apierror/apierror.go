@@ -27,6 +27,7 @@ var codeOf = map[realtimev1.ErrorReason]codes.Code{
 	realtimev1.ErrorReason_ERROR_REASON_INTERNAL:             codes.Internal,
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ROOMS:       codes.ResourceExhausted,
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS:        codes.ResourceExhausted,
+	realtimev1.ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE:  codes.Unavailable,
 }
 
 // New returns the status error for a reason, with further details if there are

@@ -69,13 +69,16 @@ test('names of rooms, users and connections are apart', async (t) => {
   assert.deepEqual(await received(clients), [[['for the room']], [['for b'], ['for user b']], []])
 })
 
+// alone is how a cluster of one node answers.
+const alone = { nodes_asked: 1, nodes_answered: 1, partial: false }
+
 test('JoinRoom and LeaveRoom', async (t) => {
   const clients = await three(t, 'join')
   const target = { rooms: ['join a', 'join b'] }
   const rooms = ['join x', 'join y']
-  assert.deepEqual(await server.api.joinRoom({ target, rooms }), { matched: '2', refused: '0' })
+  assert.deepEqual(await server.api.joinRoom({ target, rooms }), { matched: '2', refused: '0', coverage: alone })
   assert.equal((await send({ rooms: ['join x'] }, 'both')).report.matched, '2')
-  assert.deepEqual(await server.api.leaveRoom({ target: { rooms: ['join a'] }, rooms: ['join x'] }), { matched: '1' })
+  assert.deepEqual(await server.api.leaveRoom({ target: { rooms: ['join a'] }, rooms: ['join x'] }), { matched: '1', coverage: alone })
   assert.equal((await send({ rooms: ['join x'] }, 'only b')).report.matched, '1')
   assert.equal((await send({ rooms: ['join y'] }, 'y')).report.matched, '2')
   assert.deepEqual(await received(clients), [[['both'], ['y']], [['both'], ['only b'], ['y']], []])
