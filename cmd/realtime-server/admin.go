@@ -11,7 +11,12 @@ import (
 )
 
 // readiness says whether load balancers should send newcomers here.
-type readiness struct{ ready atomic.Bool }
+type readiness struct {
+	ready atomic.Bool
+	// trouble says why the server is not ready although it runs, "" if nothing
+	// is wrong; nil if nothing can be.
+	trouble func() string
+}
 
 func (r *readiness) set(ready bool) { r.ready.Store(ready) }
 
@@ -20,6 +25,12 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	if !r.ready.Load() {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
+	}
+	if r.trouble != nil {
+		if why := r.trouble(); why != "" {
+			http.Error(w, "degraded: "+why, http.StatusServiceUnavailable)
+			return
+		}
 	}
 	answer(w, "ready\n")
 }

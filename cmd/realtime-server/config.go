@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
@@ -34,8 +35,10 @@ type Config struct {
 	// Namespaces that clients may connect to, by name.
 	Namespaces map[string]Namespace `yaml:"namespaces"`
 	API        service.Config       `yaml:"api"`
-	Log        Log                  `yaml:"log"`
-	Shutdown   Shutdown             `yaml:"shutdown"`
+	// Redis connects several servers; without addresses there is one.
+	Redis    redisbus.Config `yaml:"redis"`
+	Log      Log             `yaml:"log"`
+	Shutdown Shutdown        `yaml:"shutdown"`
 }
 
 // HTTP is the listener for browsers.
@@ -115,6 +118,7 @@ func defaultConfig() *Config {
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Backend:  backend.DefaultConfig(),
 		API:      service.DefaultConfig(),
+		Redis:    redisbus.DefaultConfig(),
 		Log:      Log{Format: "text"},
 		Shutdown: Shutdown{Window: time.Second, Timeout: 20 * time.Second},
 	}
@@ -199,6 +203,7 @@ func (c *Config) Validate() error {
 	if c.Backend.Target != "" {
 		faults = append(faults, within("backend", c.Backend.Validate()))
 	}
+	faults = append(faults, within("redis", c.Redis.Validate()))
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		faults = append(faults, fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format))
 	}

@@ -229,6 +229,7 @@ func valueNode(value string, t reflect.Type) (*yaml.Node, error) {
 func printConfig(w io.Writer, cfg *Config) error {
 	public := *cfg
 	public.Backend.Metadata = maskValues(cfg.Backend.Metadata)
+	public.Redis.Password, public.Redis.SentinelPassword = mask(cfg.Redis.Password), mask(cfg.Redis.SentinelPassword)
 	public.Namespaces = maps.Clone(cfg.Namespaces)
 	for name, n := range public.Namespaces {
 		if n.Backend != nil {
@@ -241,6 +242,14 @@ func printConfig(w io.Writer, cfg *Config) error {
 	encoder := yaml.NewEncoder(w)
 	encoder.SetIndent(2)
 	return errors.Join(encoder.Encode(public), encoder.Close())
+}
+
+// mask hides a secret, and shows that there is none.
+func mask(secret string) string {
+	if secret == "" {
+		return ""
+	}
+	return masked
 }
 
 // maskValues hides metadata, which may hold tokens.

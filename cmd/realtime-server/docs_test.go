@@ -265,7 +265,7 @@ func kindOf(c prometheus.Collector, name string) string {
 func TestMetricsPage(t *testing.T) {
 	r := &recorder{Registerer: prometheus.NewRegistry(), t: t, all: map[string]documentedMetric{}}
 	cfg, log := devConfig(t), slog.New(slog.DiscardHandler)
-	p := &parts{health: health.NewServer()}
+	p := &parts{health: health.NewServer(), ready: &readiness{}}
 	policies, err := p.buildPolicies(cfg, backend.Node{}, log, r)
 	if err != nil {
 		t.Fatal(err)
@@ -279,6 +279,11 @@ func TestMetricsPage(t *testing.T) {
 	if p.grpc, err = buildGRPC(cfg, p, log, r); err != nil {
 		t.Fatal(err)
 	}
+	cfg.Redis.Addresses = []string{"127.0.0.1:1"}
+	if err := p.joinCluster(cfg, newSelf(), sio.NewInterest(), log, r); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.leaveCluster)
 	if diff := cmp.Diff(r.all, documentedMetrics(t)); diff != "" {
 		t.Errorf("(-code +page):\n%s", diff)
 	}

@@ -74,7 +74,7 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 	if err != nil {
 		return err
 	}
-	p, err := build(cfg, l.grpc.Addr().String(), log)
+	p, err := build(cfg, l.grpc.Addr().String(), log) //nolint:contextcheck // what it begins outlives the call
 	if err != nil {
 		l.close()
 		return err
@@ -141,6 +141,7 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 	p.grpc.GracefulStop()
 	stopGRPC()
 	p.sockets.Close(ctx)
+	p.leaveCluster()
 	p.gateway.Close()
 	for _, b := range p.backends {
 		_ = b.Close() // its calls have ended

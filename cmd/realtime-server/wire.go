@@ -24,7 +24,9 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/apikey"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
 	"github.com/seed52a35d2d/realtime-server/service"
+	"github.com/seed52a35d2d/realtime-server/service/cluster"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
@@ -36,6 +38,8 @@ type parts struct {
 	gateway  *service.Gateway
 	sockets  *sio.Server
 	api      *service.Service
+	bus      *redisbus.Bus    // nil without Redis
+	cluster  *cluster.Cluster // nil without Redis
 	health   *health.Server
 	grpc     *grpc.Server
 	browsers *http.Server
@@ -44,8 +48,8 @@ type parts struct {
 }
 
 // build makes every part and plugs it into the others, from the backends up to
-// the listeners' handlers. Nothing runs yet. grpcAddress is where the API
-// listens.
+// the listeners' handlers. Nothing runs yet, but that Redis is looked for.
+// grpcAddress is where the API listens.
 func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	p := &parts{health: health.NewServer(), ready: &readiness{}}
 	reg := prometheus.NewRegistry()
@@ -57,6 +61,10 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 		return nil, err
 	}
 	p.gateway = service.NewGateway(policies, cfg.API, log, reg)
+	self, interest := newSelf(), sio.NewInterest()
+	if cfg.Redis.Enabled() {
+		cfg.SocketIO.Interest, cfg.SocketIO.Engine.Tag = interest, func() string { return self.Tag }
+	}
 	if p.sockets, err = sio.New(cfg.SocketIO, p.gateway, log, reg); err != nil {
 		return nil, err
 	}
@@ -72,7 +80,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	}
 	p.browsers = buildHTTP(browsers, log)
 	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready), log)
-	return p, nil
+	return p, p.joinCluster(cfg, self, interest, log, reg)
 }
 
 // buildPolicies says for every namespace who decides about its clients. Two
