@@ -35,8 +35,11 @@ func TestCalls(t *testing.T) {
 		Namespace: "/chat", Rooms: []string{"a"}, Users: []string{"b"}, Connections: []string{"c"},
 		ExceptRooms: []string{"d"}, ExceptUsers: []string{"e"}, ExceptConnections: []string{"f"},
 	}
-	report := &realtimev1.DeliveryReport{Matched: 6, Nodes: 5, Written: 4, Dropped: 3, Expired: 2, Pending: 1}
-	delivery := realtime.Delivery{MessageID: "m", Matched: 6, Nodes: 5, Written: 4, Dropped: 3, Expired: 2, Pending: 1}
+	report := &realtimev1.DeliveryReport{Matched: 6, Nodes: 8, NodesAnswered: 7, Degraded: true, Written: 4, Dropped: 3, Expired: 2, Pending: 1}
+	delivery := realtime.Delivery{
+		MessageID: "m", Matched: 6, Nodes: 8, NodesAnswered: 7, Degraded: true,
+		Written: 4, Dropped: 3, Expired: 2, Pending: 1,
+	}
 	connection := &realtimev1.Connection{Id: "c1"}
 
 	tests := []struct {
@@ -63,7 +66,7 @@ func TestCalls(t *testing.T) {
 		name: "send with options",
 		call: func(ctx context.Context, c *realtime.Client) (any, error) {
 			event := realtime.Event{Name: "tick", Args: []any{1}, Plain: true, Volatile: true, ExpiresAfter: time.Second}
-			return c.Send(ctx, realtime.Rooms("a", "b"), event, realtime.WithReport(realtime.ReportWritten))
+			return c.Send(ctx, realtime.Rooms("a", "b"), event, realtime.WithReport(realtime.ReportWritten), realtime.WithDegraded())
 		},
 		sent: &realtimev1.SendRequest{
 			Target: &realtimev1.Target{Rooms: []string{"a", "b"}},
@@ -71,7 +74,8 @@ func TestCalls(t *testing.T) {
 				Name: "tick", Args: []*realtimev1.Arg{jsonArg("1")},
 				Compress: new(false), Volatile: true, ExpiresAfter: durationpb.New(time.Second),
 			},
-			ReportLevel: realtimev1.ReportLevel_REPORT_LEVEL_WRITTEN,
+			ReportLevel:   realtimev1.ReportLevel_REPORT_LEVEL_WRITTEN,
+			AllowDegraded: true,
 		},
 		reply: &realtimev1.SendResponse{},
 		want:  realtime.Delivery{},
@@ -81,11 +85,12 @@ func TestCalls(t *testing.T) {
 			to := realtime.Everyone{
 				Namespace: "/chat", ExceptRooms: []string{"a"}, ExceptUsers: []string{"b"}, ExceptConnections: []string{"c"},
 			}
-			return c.Broadcast(ctx, to, realtime.NewEvent("news"), realtime.WithReport(realtime.ReportNone))
+			return c.Broadcast(ctx, to, realtime.NewEvent("news"), realtime.WithReport(realtime.ReportNone), realtime.WithDegraded())
 		},
 		sent: &realtimev1.BroadcastRequest{
 			Namespace: "/chat", ExceptRooms: []string{"a"}, ExceptUsers: []string{"b"}, ExceptConnectionIds: []string{"c"},
 			Event: &realtimev1.Event{Name: "news"}, ReportLevel: realtimev1.ReportLevel_REPORT_LEVEL_NONE,
+			AllowDegraded: true,
 		},
 		reply: &realtimev1.BroadcastResponse{MessageId: "m", Report: report},
 		want:  delivery,

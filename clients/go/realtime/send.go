@@ -24,7 +24,10 @@ const (
 type Delivery struct {
 	MessageID string // identifies the event in the server's logs
 	Matched   int64  // connections in the target
-	Nodes     int32  // server processes that were asked
+
+	Nodes         int32 // server processes that were asked
+	NodesAnswered int32 // those of them whose part is in the counts
+	Degraded      bool  // others could not be reached; see WithDegraded
 
 	// Counted at ReportWritten only.
 
@@ -38,12 +41,21 @@ type Delivery struct {
 type SendOption func(*sendConfig)
 
 type sendConfig struct {
-	level ReportLevel
+	level    ReportLevel
+	degraded bool
 }
 
 // WithReport chooses how much the [Delivery] tells.
 func WithReport(level ReportLevel) SendOption {
 	return func(c *sendConfig) { c.level = level }
+}
+
+// WithDegraded lets a call succeed that can reach connections of only one server
+// process, because the processes cannot reach each other; [Delivery.Degraded]
+// says so. Otherwise it delivers to these and is refused with the reason
+// CLUSTER_UNAVAILABLE.
+func WithDegraded() SendOption {
+	return func(c *sendConfig) { c.degraded = true }
 }
 
 // Send delivers an event to every connection of a target, each once. A target
@@ -53,10 +65,12 @@ func (c *Client) Send(ctx context.Context, target Target, event Event, opts ...S
 	if err != nil {
 		return Delivery{}, err
 	}
+	cfg := newSendConfig(opts)
 	res, err := c.api.Send(ctx, &realtimev1.SendRequest{
-		Target:      target.proto(),
-		Event:       e,
-		ReportLevel: newSendConfig(opts).level,
+		Target:        target.proto(),
+		Event:         e,
+		ReportLevel:   cfg.level,
+		AllowDegraded: cfg.degraded,
 	})
 	if err != nil {
 		return Delivery{}, err
@@ -70,13 +84,15 @@ func (c *Client) Broadcast(ctx context.Context, to Everyone, event Event, opts .
 	if err != nil {
 		return Delivery{}, err
 	}
+	cfg := newSendConfig(opts)
 	res, err := c.api.Broadcast(ctx, &realtimev1.BroadcastRequest{
 		Namespace:           to.Namespace,
 		ExceptRooms:         to.ExceptRooms,
 		ExceptUsers:         to.ExceptUsers,
 		ExceptConnectionIds: to.ExceptConnections,
 		Event:               e,
-		ReportLevel:         newSendConfig(opts).level,
+		ReportLevel:         cfg.level,
+		AllowDegraded:       cfg.degraded,
 	})
 	if err != nil {
 		return Delivery{}, err
@@ -101,12 +117,14 @@ type reported interface {
 func newDelivery(res reported) Delivery {
 	report := res.GetReport()
 	return Delivery{
-		MessageID: res.GetMessageId(),
-		Matched:   report.GetMatched(),
-		Nodes:     report.GetNodes(),
-		Written:   report.GetWritten(),
-		Dropped:   report.GetDropped(),
-		Expired:   report.GetExpired(),
-		Pending:   report.GetPending(),
+		MessageID:     res.GetMessageId(),
+		Matched:       report.GetMatched(),
+		Nodes:         report.GetNodes(),
+		NodesAnswered: report.GetNodesAnswered(),
+		Degraded:      report.GetDegraded(),
+		Written:       report.GetWritten(),
+		Dropped:       report.GetDropped(),
+		Expired:       report.GetExpired(),
+		Pending:       report.GetPending(),
 	}
 }
