@@ -24,6 +24,7 @@ var walls = map[string][]string{
 	"internal/registry":   {"google.golang.org/grpc", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
 	"internal/redisbus":   {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
+	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"service/interceptor": {mod + "sio"},
 	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal"},
 }
