@@ -12,25 +12,25 @@ import (
 type Config struct {
 	// Prefix begins every key; nodes with another one do not see each other. It
 	// must not contain braces. Default "realtime".
-	Prefix string
+	Prefix string `yaml:"-"`
 	// Lease is how long a node lives without renewing, which it does three times
 	// in that time. Default 15s, at least 100ms.
-	Lease time.Duration
+	Lease time.Duration `yaml:"lease"`
 	// TagRest is how many leases a tag rests after its node has died. Default 5.
-	TagRest int
+	TagRest int `yaml:"-"`
 	// Retention is how long Redis keeps the connections of nodes that have all
 	// died; the next node to start tells of them. Default 24h, at least ten leases.
-	Retention time.Duration
+	Retention time.Duration `yaml:"retention"`
 	// Linger is how long a change waits to be written together with others. A
 	// connection that does not last longer is never written. Default 100ms, 0
 	// writes at once.
-	Linger time.Duration
+	Linger time.Duration `yaml:"-"`
 	// MaxPending bounds the bytes that are kept about changes that wait to be
 	// written. With more, changes are not noted one by one; everything is
 	// compared and written again once Redis takes it. Default 4 MiB.
-	MaxPending int
+	MaxPending int `yaml:"-"`
 	// Page is how many connections of a dead node are told at a time. Default 256.
-	Page int
+	Page int `yaml:"-"`
 }
 
 // DefaultConfig returns the configuration that suits most.

@@ -244,7 +244,7 @@ func TestLeave(t *testing.T) {
 	if n := b.metric("claims_total"); n != 0 {
 		t.Errorf("was claimed %v times", n)
 	}
-	if _, ok := b.Alive(a.Tag()); ok {
+	if _, ok := b.NodeByTag(a.Tag()); ok {
 		t.Error("a node that left is alive")
 	}
 	h.wantExpiry()

@@ -93,9 +93,7 @@ func (r *Registry) hold(ctx context.Context, k *keeper) error {
 
 // renew returns why the generation is over, 0 if it is not.
 func (r *Registry) renew(ctx context.Context, m membership) (Reason, error) {
-	load := r.load()
-	sent := elapsed()
-	said := info{Tag: m.tag, Version: r.version, Started: m.started, Load: load}
+	said, sent := r.say(m), elapsed()
 	over, tagOurs, err := r.store.renew(ctx, m.key, said)
 	if err != nil || over != 0 {
 		return over, err
@@ -109,6 +107,11 @@ func (r *Registry) renew(ctx context.Context, m membership) (Reason, error) {
 		r.wakeKeeper.give() // the others must hear of it
 	}
 	return 0, nil
+}
+
+// say is what this node tells of itself.
+func (r *Registry) say(m membership) info {
+	return info{Tag: m.tag, Version: r.version, Address: r.address, Started: m.started, Load: r.load()}
 }
 
 // over ends a generation that somebody else has ended, and asks what now.
@@ -140,9 +143,7 @@ func (r *Registry) join(ctx context.Context, k *keeper) error {
 	}
 	for range 8 {
 		m := r.member()
-		load := r.load()
-		sent := elapsed()
-		said := info{Tag: m.tag, Version: r.version, Started: m.started, Load: load}
+		said, sent := r.say(m), elapsed()
 		got, err := r.store.join(ctx, r.id, k.attempt, said, k.previous)
 		if err != nil {
 			return err
@@ -167,6 +168,7 @@ func (r *Registry) entered(ctx context.Context, got joined, sent time.Duration) 
 	r.mu.Lock()
 	m := &r.membership
 	m.key, m.renewed, m.open, m.wanted = got.key, sent, false, false
+	m.last = got.key.generation
 	if m.started == 0 {
 		m.started = got.now
 	}
@@ -202,6 +204,9 @@ func (r *Registry) changeTag(ctx context.Context) {
 	r.mu.Unlock()
 	r.metrics.tags.Inc()
 	r.log.LogAttrs(ctx, slog.LevelWarn, "another node has our tag, a new one was drawn", slog.String("tag", tag))
+	if r.hooks.Renamed != nil {
+		r.hooks.Renamed()
+	}
 }
 
 // openConnections lets the writer write, and has it write everything again if

@@ -20,6 +20,8 @@ type Node struct {
 	Generation uint64
 	// Version is what the node runs.
 	Version string
+	// Address is where the others reach the node; see Params.
+	Address string
 	// Started is when the process first joined, by Redis's clock.
 	Started time.Time
 	// Load is what the node had to do at its last renewal.
@@ -59,6 +61,7 @@ func parseKey(s string) (key, bool) {
 type info struct {
 	Tag     string `json:"tag"`
 	Version string `json:"version,omitempty"`
+	Address string `json:"address,omitempty"`
 	// Started is in ms, and 0 until Redis has told the time.
 	Started int64 `json:"started,omitempty"`
 	Load
@@ -77,7 +80,7 @@ func (k key) node(said string) Node {
 		i.Started = int64(k.generation) //nolint:gosec // a generation is the time of its join in ms
 	}
 	return Node{
-		ID: k.id, Tag: i.Tag, Generation: k.generation, Version: i.Version,
+		ID: k.id, Tag: i.Tag, Generation: k.generation, Version: i.Version, Address: i.Address,
 		Started: time.UnixMilli(i.Started), Load: i.Load,
 	}
 }

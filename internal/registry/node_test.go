@@ -140,7 +140,7 @@ func (h *house) join(ids ...string) []*node {
 	}
 	for _, n := range nodes {
 		eventually(h.t, func() bool {
-			return !slices.ContainsFunc(nodes, func(o *node) bool { _, ok := n.Alive(o.Tag()); return !ok })
+			return !slices.ContainsFunc(nodes, func(o *node) bool { _, ok := n.NodeByTag(o.Tag()); return !ok })
 		})
 	}
 	return nodes

@@ -88,7 +88,7 @@ func watchAlive(by *node, all []*node) (gone func() string) {
 			select {
 			case <-tick.C:
 				for _, n := range all {
-					if _, ok := by.Alive(n.Tag()); !ok {
+					if _, ok := by.NodeByTag(n.Tag()); !ok {
 						missing = n.id
 					}
 				}

@@ -23,11 +23,12 @@ type Params struct {
 	// ID is what the operator calls this node. A process that comes with the ID
 	// of another takes its place.
 	ID string
-	// Version is told to the other nodes.
-	Version string
-	Hooks   Hooks
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	// Version is told to the other nodes, and so is Address: where they reach this
+	// node, in words that they and the caller understand.
+	Version, Address string
+	Hooks            Hooks
+	Log              *slog.Logger
+	Metrics          prometheus.Registerer
 }
 
 // Hooks are the questions of the registry. None of them is required. Close and
@@ -41,6 +42,8 @@ type Hooks struct {
 	// another process has the node id: two that both insist would throw each
 	// other out for ever. It must not wait for Join or Flush, which wait for it.
 	Over func(context.Context, Ending) (rejoin bool)
+	// Renamed tells that Tag has changed. It must not wait.
+	Renamed func()
 	// Dead takes connections of a generation of a node that has died, or was
 	// replaced. The context ends when this node ends, or loses its own generation.
 	// After an error the same connections are told again, perhaps to another node.
@@ -73,12 +76,15 @@ type Registry struct {
 	cfg     Config
 	id      string
 	version string
+	address string
 	hooks   Hooks
 	log     *slog.Logger
 	metrics *metrics
 	ledger  *ledger
 
 	view atomic.Pointer[view]
+	// finds are the questions of Find.
+	finds finds
 	// deferring is set while changes are left to a comparison, for the log.
 	deferring atomic.Bool
 
@@ -101,9 +107,10 @@ type Registry struct {
 
 // membership is guarded by Registry.mu.
 type membership struct {
-	// key has generation 0 while there is none.
-	key key
-	tag string
+	// key has generation 0 while there is none; last is the one before then.
+	key  key
+	last uint64
+	tag  string
 	// open means that Redis takes connections of this generation.
 	open bool
 	// wanted means that the keeper shall join.
@@ -130,6 +137,7 @@ func New(p Params) (*Registry, error) {
 		cfg:     p.Config,
 		id:      p.ID,
 		version: p.Version,
+		address: p.Address,
 		hooks:   p.Hooks,
 		log:     p.Log,
 		metrics: newMetrics(p.Metrics, l),
@@ -141,29 +149,44 @@ func New(p Params) (*Registry, error) {
 		membership: membership{tag: newTag(), joined: make(chan struct{})},
 	}
 	r.view.Store(&view{})
+	r.finds.asking = make(chan struct{}, 1)
 	return r, nil
 }
 
-// Join takes part, and waits until this node has a generation or ctx ends. If
-// it ends, the registry goes on trying until Leave or Close. After a generation
-// that was over and not followed by another, Join begins one.
-func (r *Registry) Join(ctx context.Context) error {
+// Start takes part as soon as Redis lets it, until Leave or Close. It does not
+// wait. After a generation that was over and not followed by another, Start
+// begins one.
+func (r *Registry) Start() error {
+	_, err := r.start()
+	return err
+}
+
+// start returns what is closed once this node has a generation.
+func (r *Registry) start() (joined <-chan struct{}, err error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.closed {
-		r.mu.Unlock()
-		return ErrClosed
+		return nil, ErrClosed
 	}
 	if r.cancel == nil {
 		var life context.Context
-		life, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		life, r.cancel = context.WithCancel(context.Background())
 		go r.keep(life)
 		go r.writeBehind(life)
 		go r.tellOfDead(life)
 	}
 	r.membership.wanted = r.membership.key.generation == 0
-	joined := r.membership.joined
-	r.mu.Unlock()
 	r.wakeKeeper.give()
+	return r.membership.joined, nil
+}
+
+// Join is Start, and waits until this node has a generation or ctx ends. If it
+// ends, the registry goes on trying.
+func (r *Registry) Join(ctx context.Context) error {
+	joined, err := r.start() //nolint:contextcheck // what it begins outlives the call
+	if err != nil {
+		return err
+	}
 	select {
 	case <-joined:
 		return nil
@@ -179,7 +202,7 @@ func (r *Registry) Self() Node {
 	load := r.load()
 	m := r.member()
 	return Node{
-		ID: r.id, Tag: m.tag, Generation: m.key.generation, Version: r.version,
+		ID: r.id, Tag: m.tag, Generation: m.key.generation, Version: r.version, Address: r.address,
 		Started: time.UnixMilli(m.started), Load: load, Renewed: elapsed() - m.renewed,
 	}
 }
@@ -187,6 +210,10 @@ func (r *Registry) Self() Node {
 // Tag begins the ids that this node makes. It is there from the start, and
 // changes only if another node had it first.
 func (r *Registry) Tag() string { return r.member().tag }
+
+// Generation is the one that this node has or, while it has none, had last; 0
+// before the first.
+func (r *Registry) Generation() uint64 { return r.member().last }
 
 // Held says whether the lease holds for certain. It may still hold if this says
 // no: while Redis is away nobody can say.

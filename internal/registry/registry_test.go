@@ -16,6 +16,7 @@ func TestJoin(t *testing.T) {
 	server := testenv.StartRedis(t)
 	h := newHouse(t, connect(t, server))
 	a := h.prepare("a", Hooks{Load: func() Load { return Load{Connections: 7, Sessions: 5} }})
+	a.address = "http://a:3000"
 	a.wantJoin()
 	b := h.join("b")[0]
 	nodes, err := b.Nodes(t.Context())
@@ -24,11 +25,11 @@ func TestJoin(t *testing.T) {
 	}
 	got := nodes[0]
 	if got.ID != "a" || got.Tag != a.Tag() || got.Generation != a.Self().Generation || got.Generation == 0 ||
-		got.Version != "v1" || got.Load != (Load{7, 5}) || got.Started.IsZero() || got.Renewed < 0 || got.Renewed > lease {
+		got.Version != "v1" || got.Address != "http://a:3000" || got.Generation != a.Generation() || got.Load != (Load{7, 5}) || got.Started.IsZero() || got.Renewed < 0 || got.Renewed > lease {
 		t.Errorf("node is %+v", got)
 	}
-	eventually(t, func() bool { n, ok := b.Alive(a.Tag()); return ok && n.ID == "a" })
-	if _, ok := b.Alive("...."); ok {
+	eventually(t, func() bool { n, ok := b.NodeByTag(a.Tag()); return ok && n.ID == "a" })
+	if _, ok := b.NodeByTag("...."); ok {
 		t.Error("an unknown tag is alive")
 	}
 	if !a.Held() {
@@ -92,9 +93,11 @@ func TestTagsAreUnique(t *testing.T) {
 	server := testenv.StartRedis(t)
 	h := newHouse(t, connect(t, server))
 	a := h.join("a")[0]
-	b := h.prepare("b", Hooks{})
+	renamed := make(chan struct{}, 2)
+	b := h.prepare("b", Hooks{Renamed: func() { renamed <- struct{}{} }})
 	b.membership.tag = a.Tag()
 	b.wantJoin()
+	<-renamed
 	if a.Tag() == b.Tag() {
 		t.Errorf("both have %s", a.Tag())
 	}
@@ -106,8 +109,11 @@ func TestTagsAreUnique(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := b.Tag()
-	eventually(t, func() bool { return b.Tag() != lost })
-	eventually(t, func() bool { _, ok := a.Alive(b.Tag()); return ok })
+	<-renamed
+	if b.Tag() == lost {
+		t.Error("still has the tag of somebody else")
+	}
+	eventually(t, func() bool { _, ok := a.NodeByTag(b.Tag()); return ok })
 }
 
 // The tag of a node that died rests before another may have it.

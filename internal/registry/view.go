@@ -151,9 +151,10 @@ func (r *Registry) Nodes(ctx context.Context) ([]Node, error) {
 // round trip.
 func (r *Registry) Known() []Node { return r.view.Load().all() }
 
-// Alive finds the living node that a tag belongs to, as of the last renewal of
-// our own lease: without a round trip, and also while Redis is away.
-func (r *Registry) Alive(tag string) (Node, bool) {
+// NodeByTag finds the living node that a tag belongs to, as of the last renewal
+// of our own lease: without a round trip, and also while Redis is away. Find
+// knows of those that have joined since.
+func (r *Registry) NodeByTag(tag string) (Node, bool) {
 	node, ok := r.view.Load().nodes[tag]
 	return node, ok
 }
