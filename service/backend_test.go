@@ -26,7 +26,7 @@ func calling(t *testing.T, target string, timeout time.Duration) *backend.Client
 	t.Helper()
 	cfg := backend.DefaultConfig()
 	cfg.Target, cfg.Timeout = target, timeout
-	client, err := backend.New("test", cfg, backend.Node{ID: "node-1", Generation: 1},
+	client, err := backend.New("test", cfg, backend.Node{ID: "node-1", Generation: func() int64 { return 1 }},
 		slog.New(slog.DiscardHandler), backend.NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
-	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
@@ -36,15 +35,18 @@ type Config struct {
 	Namespaces map[string]Namespace `yaml:"namespaces"`
 	API        service.Config       `yaml:"api"`
 	// Redis connects several servers; without addresses there is one.
-	Redis    redisbus.Config `yaml:"redis"`
-	Log      Log             `yaml:"log"`
-	Shutdown Shutdown        `yaml:"shutdown"`
+	Redis    Redis    `yaml:"redis"`
+	Log      Log      `yaml:"log"`
+	Shutdown Shutdown `yaml:"shutdown"`
 }
 
 // HTTP is the listener for browsers.
 type HTTP struct {
-	Listen string   `yaml:"listen"`
-	Paths  []string `yaml:"paths"`
+	Listen string `yaml:"listen"`
+	// Advertise is the address under which other nodes reach the listener. Empty
+	// means that of the listener; see reachable.
+	Advertise string   `yaml:"advertise"`
+	Paths     []string `yaml:"paths"`
 	// MsgpackPaths are for clients with socket.io-msgpack-parser.
 	MsgpackPaths []string `yaml:"msgpack_paths"`
 	// ServeClient serves the stock client below the paths, for pages that do
@@ -118,7 +120,7 @@ func defaultConfig() *Config {
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Backend:  backend.DefaultConfig(),
 		API:      service.DefaultConfig(),
-		Redis:    redisbus.DefaultConfig(),
+		Redis:    defaultRedis(),
 		Log:      Log{Format: "text"},
 		Shutdown: Shutdown{Window: time.Second, Timeout: 20 * time.Second},
 	}
@@ -229,7 +231,7 @@ func (c *Config) validateListeners() error {
 			faults = append(faults, fmt.Errorf("%s: %q is not a loopback address, as dev needs it", l.key, l.address))
 		}
 	}
-	faults = append(faults, c.HTTP.validatePaths())
+	faults = append(faults, c.HTTP.validatePaths(), c.HTTP.validateAdvertise())
 	for _, l := range []struct {
 		key string
 		tls TLS

@@ -254,10 +254,13 @@ func kindOf(c prometheus.Collector, name string) string {
 	case prometheus.Histogram, *prometheus.HistogramVec:
 		return "histogram"
 	}
-	if strings.HasSuffix(name, "_seconds") {
+	switch {
+	case strings.HasSuffix(name, "_seconds"):
 		return "histogram"
+	case strings.HasSuffix(name, "_total"):
+		return "counter"
 	}
-	return "counter"
+	return "gauge"
 }
 
 // TestMetricsPage has the functions that build uses register their metrics
@@ -265,7 +268,7 @@ func kindOf(c prometheus.Collector, name string) string {
 func TestMetricsPage(t *testing.T) {
 	r := &recorder{Registerer: prometheus.NewRegistry(), t: t, all: map[string]documentedMetric{}}
 	cfg, log := devConfig(t), slog.New(slog.DiscardHandler)
-	p := &parts{health: health.NewServer(), ready: &readiness{}}
+	p := &parts{health: health.NewServer(), ready: &readiness{}, log: log}
 	policies, err := p.buildPolicies(cfg, backend.Node{}, log, r)
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +283,7 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Redis.Addresses = []string{"127.0.0.1:1"}
-	if err := p.joinCluster(cfg, newSelf(), sio.NewInterest(), log, r); err != nil {
+	if err := p.joinCluster(cfg, "node", sio.NewInterest(), log, r); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.leaveCluster)

@@ -74,6 +74,7 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 	if err != nil {
 		return err
 	}
+	cfg.HTTP.advertise(l.http.Addr())
 	p, err := build(cfg, l.grpc.Addr().String(), log) //nolint:contextcheck // what it begins outlives the call
 	if err != nil {
 		l.close()
@@ -141,6 +142,7 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 	p.grpc.GracefulStop()
 	stopGRPC()
 	p.sockets.Close(ctx)
+	p.leaveRegistry(ctx)
 	p.leaveCluster()
 	p.gateway.Close()
 	for _, b := range p.backends {

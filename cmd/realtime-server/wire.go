@@ -25,6 +25,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
+	"github.com/seed52a35d2d/realtime-server/internal/registry"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
@@ -38,8 +39,11 @@ type parts struct {
 	gateway  *service.Gateway
 	sockets  *sio.Server
 	api      *service.Service
-	bus      *redisbus.Bus    // nil without Redis
-	cluster  *cluster.Cluster // nil without Redis
+	bus      *redisbus.Bus      // nil without Redis
+	cluster  *cluster.Cluster   // nil without Redis
+	registry *registry.Registry // nil without Redis
+	started  time.Time
+	log      *slog.Logger
 	health   *health.Server
 	grpc     *grpc.Server
 	browsers *http.Server
@@ -51,19 +55,19 @@ type parts struct {
 // the listeners' handlers. Nothing runs yet, but that Redis is looked for.
 // grpcAddress is where the API listens.
 func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
-	p := &parts{health: health.NewServer(), ready: &readiness{}}
+	p := &parts{health: health.NewServer(), ready: &readiness{}, started: time.Now(), log: log}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	node := backend.Node{ID: cmp.Or(cfg.NodeID, "node-"+rand.Text()[:8]), Generation: time.Now().UnixMilli()}
+	node := backend.Node{ID: cmp.Or(cfg.NodeID, "node-"+rand.Text()[:8]), Generation: p.generation}
 
 	policies, err := p.buildPolicies(cfg, node, log, reg)
 	if err != nil {
 		return nil, err
 	}
 	p.gateway = service.NewGateway(policies, cfg.API, log, reg)
-	self, interest := newSelf(), sio.NewInterest()
+	interest := sio.NewInterest()
 	if cfg.Redis.Enabled() {
-		cfg.SocketIO.Interest, cfg.SocketIO.Engine.Tag = interest, func() string { return self.Tag }
+		cfg.SocketIO.Interest, cfg.SocketIO.Engine.Tag = interest, p.tag
 	}
 	if p.sockets, err = sio.New(cfg.SocketIO, p.gateway, log, reg); err != nil {
 		return nil, err
@@ -80,7 +84,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	}
 	p.browsers = buildHTTP(browsers, log)
 	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready), log)
-	return p, p.joinCluster(cfg, self, interest, log, reg)
+	return p, p.joinCluster(cfg, node.ID, interest, log, reg)
 }
 
 // buildPolicies says for every namespace who decides about its clients. Two

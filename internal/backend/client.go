@@ -29,8 +29,9 @@ import (
 type Node struct {
 	// ID names the process among the others.
 	ID string
-	// Generation grows with every start of it.
-	Generation int64
+	// Generation is asked for each call, and grows with every start of the process.
+	// Nil means 0.
+	Generation func() int64
 }
 
 // Client calls one backend. It is safe for concurrent use.
@@ -128,7 +129,10 @@ func (c *Client) OnDisconnected(
 
 // stamp adds what only the caller of the backend knows.
 func (c *Client) stamp(on *realtimev1.RequestContext) {
-	on.NodeId, on.Generation, on.Attempt = c.node.ID, c.node.Generation, 1
+	on.NodeId, on.Attempt = c.node.ID, 1
+	if c.node.Generation != nil {
+		on.Generation = c.node.Generation()
+	}
 }
 
 // method is a generated stub's method.

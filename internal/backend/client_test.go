@@ -82,7 +82,7 @@ func connect(t *testing.T, target string, edit func(*Config)) (*Client, *strings
 		edit(&cfg)
 	}
 	log := &strings.Builder{}
-	c, err := New("test", cfg, Node{ID: "node-1", Generation: 7},
+	c, err := New("test", cfg, Node{ID: "node-1", Generation: func() int64 { return 7 }},
 		slog.New(slog.NewTextHandler(log, nil)), NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)

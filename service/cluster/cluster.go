@@ -25,9 +25,10 @@ type Later func(ctx context.Context, send func(*clusterv1.Reply))
 
 // Self is who this node is at the moment.
 type Self struct {
-	// Tag is what the ids of its connections begin with.
+	// Tag is what the ids of its connections begin with. After it has changed,
+	// Renamed is called.
 	Tag string
-	// Generation tells its lives apart.
+	// Generation is the same as long as the process lives, and no other process's.
 	Generation int64
 }
 
@@ -53,6 +54,7 @@ type Cluster struct {
 	sent      counters  // messages of ours, by channel
 	heard     sequences // messages of others
 	replies   *replies  // to others
+	renamed   chan struct{}
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -60,7 +62,7 @@ type Cluster struct {
 
 // New makes one that does not listen yet.
 func New(p Params) *Cluster {
-	c := &Cluster{Params: p, metrics: newMetrics(p.Metrics)}
+	c := &Cluster{Params: p, metrics: newMetrics(p.Metrics), renamed: make(chan struct{}, 1)}
 	c.asked.calls = map[uint64]*ask{}
 	c.heard.metrics = c.metrics
 	c.replies = newReplies(c)
@@ -74,6 +76,14 @@ func (c *Cluster) Start() {
 	ctx, c.stop = context.WithCancel(context.Background())
 	c.running.Go(func() { c.listen(ctx) })
 	c.running.Go(func() { c.replies.run(ctx) })
+}
+
+// Renamed says that Self has another tag. It does not wait.
+func (c *Cluster) Renamed() {
+	select {
+	case c.renamed <- struct{}{}:
+	default:
+	}
 }
 
 // Close stops listening, and returns when everything that was under way for

@@ -31,6 +31,7 @@ func (c *Cluster) listen(ctx context.Context) {
 		}
 		select {
 		case <-c.Interest.Changed():
+		case <-c.renamed:
 		case <-ctx.Done():
 			return
 		}
