@@ -34,7 +34,9 @@ func (r *Registry) keep(ctx context.Context) {
 		case <-timer.C:
 		case <-r.wakeKeeper:
 		}
+		began := elapsed()
 		err := r.advance(ctx, &k)
+		r.attempted(began)
 		if ctx.Err() != nil {
 			return
 		}

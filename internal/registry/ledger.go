@@ -20,25 +20,36 @@ type ledger struct {
 	taken int
 	// settled is closed when nothing waits; nil if nobody asks.
 	settled chan struct{}
+	// epoch counts how often Redis was found to have nothing: what was written
+	// before says nothing any more.
+	epoch uint32
+	// surrendered are connections that others tell of.
+	surrendered map[string]struct{}
 }
 
 type entry struct {
 	record Record
 	// stored means that Redis has it, perhaps an older form, or may have it.
 	stored bool
+	// written is the epoch in which Redis has said that it has it; 0 for none.
+	written uint32
 }
 
 // change is one record to be written, or removed.
 type change struct {
 	record Record
 	remove bool
+	epoch  uint32
 }
 
 // dirtyOverhead is about what an id costs beside its bytes while it waits.
 const dirtyOverhead = 48
 
 func newLedger(limit int) *ledger {
-	return &ledger{max: limit, entries: map[string]entry{}, dirty: map[string]struct{}{}}
+	return &ledger{
+		max: limit, entries: map[string]entry{}, dirty: map[string]struct{}{},
+		epoch: 1, surrendered: map[string]struct{}{},
+	}
 }
 
 // noted is what became of a change.
@@ -59,7 +70,8 @@ func (l *ledger) put(r Record) noted {
 	e, known := l.entries[r.ID]
 	_, waits := l.dirty[r.ID]
 	removing := waits && !known
-	l.entries[r.ID] = entry{r, e.stored || removing || l.full || l.comparing}
+	l.entries[r.ID] = entry{r, e.stored || removing || l.full || l.comparing, e.written}
+	delete(l.surrendered, r.ID)
 	return l.mark(r.ID)
 }
 
@@ -68,6 +80,7 @@ func (l *ledger) remove(id string) noted {
 	defer l.mu.Unlock()
 	e, ok := l.entries[id]
 	if !ok {
+		delete(l.surrendered, id)
 		return noChange
 	}
 	delete(l.entries, id)
@@ -109,11 +122,39 @@ func (l *ledger) forget() {
 	l.full, l.dirty, l.dirtyBytes = true, map[string]struct{}{}, 0
 }
 
-// compareAll asks for everything to be compared and written again.
+// compareAll asks for everything to be compared and written again, since Redis
+// may have nothing.
 func (l *ledger) compareAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.epoch++
 	l.forget()
+}
+
+// surrender forgets the connections that Redis has, which others tell of, and
+// returns how many these are.
+func (l *ledger) surrender() (count int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, e := range l.entries {
+		if e.written == l.epoch {
+			delete(l.entries, id)
+			l.clean(id)
+			l.surrendered[id] = struct{}{}
+			count++
+		}
+	}
+	l.settle()
+	return count
+}
+
+// told says once of each connection that was surrendered that it was.
+func (l *ledger) told(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.surrendered[id]
+	delete(l.surrendered, id)
+	return ok
 }
 
 // startComparing says whether all has to be compared, and if so gives the ids
@@ -172,10 +213,11 @@ func (l *ledger) takeIDs(ids []string) []change {
 func (l *ledger) change(id string) change {
 	e, ok := l.entries[id]
 	if !ok {
-		return change{Record{ID: id}, true}
+		return change{record: Record{ID: id}, remove: true}
 	}
-	l.entries[id] = entry{e.record, true}
-	return change{record: e.record}
+	e.stored = true
+	l.entries[id] = e
+	return change{record: e.record, epoch: l.epoch}
 }
 
 // strangers are those of ids that this node does not have.
@@ -185,18 +227,23 @@ func (l *ledger) strangers(ids []string) []change {
 	var all []change
 	for _, id := range ids {
 		if _, ok := l.entries[id]; !ok {
-			all = append(all, change{Record{ID: id}, true})
+			all = append(all, change{record: Record{ID: id}, remove: true})
 		}
 	}
 	return all
 }
 
 // done ends a take. What could not be written waits again.
-func (l *ledger) done(unwritten []change) {
+func (l *ledger) done(changes []change, written bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, c := range unwritten {
-		l.mark(c.record.ID)
+	for _, c := range changes {
+		if !written {
+			l.mark(c.record.ID)
+		} else if e, ok := l.entries[c.record.ID]; ok {
+			e.written = c.epoch
+			l.entries[c.record.ID] = e
+		}
 	}
 	l.taken--
 	l.settle()

@@ -14,6 +14,14 @@ func TestLedgerModel(t *testing.T) {
 		limit := rapid.SampledFrom([]int{100, 300, 1 << 20}).Draw(t, "limit")
 		l := newLedger(limit)
 		have, redis := map[string]string{}, map[string]string{}
+		sure := map[string]bool{} // that redis has it
+		note := func(changes []change, works bool) {
+			for _, c := range changes {
+				if _, ok := have[c.record.ID]; ok && works && !c.remove {
+					sure[c.record.ID] = true
+				}
+			}
+		}
 		id := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"})
 		// write is a batch under way, during which other things happen.
 		write := func(changes []change, works bool) {
@@ -36,6 +44,7 @@ func TestLedgerModel(t *testing.T) {
 				l.put(Record{ID: key, Value: []byte(value)})
 			case 1:
 				delete(have, key)
+				delete(sure, key)
 				l.remove(key)
 			}
 			if _, pending := l.counts(); pending > limit {
@@ -55,11 +64,8 @@ func TestLedgerModel(t *testing.T) {
 				changes := l.takeIDs(ids)
 				stir()
 				write(changes, works)
-				if works {
-					l.done(nil)
-				} else {
-					l.done(changes)
-				}
+				l.done(changes, works)
+				note(changes, works)
 				l.doneComparing(!works)
 			}
 			changes := l.take(rapid.IntRange(1, 4).Draw(t, "most"), 100)
@@ -68,11 +74,8 @@ func TestLedgerModel(t *testing.T) {
 			}
 			stir()
 			write(changes, works || rapid.Bool().Draw(t, "lost answer"))
-			if works {
-				l.done(nil)
-			} else {
-				l.done(changes)
-			}
+			l.done(changes, works)
+			note(changes, works)
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"stir":  func(*rapid.T) { stir() },
@@ -80,6 +83,30 @@ func TestLedgerModel(t *testing.T) {
 			"fail":  func(*rapid.T) { round(false) },
 			"lose": func(*rapid.T) {
 				clear(redis)
+				clear(sure)
+				l.compareAll()
+			},
+			// Another node tells of what redis has, and a new generation begins.
+			"surrender": func(*rapid.T) {
+				count := l.surrender()
+				for key := range have {
+					told := l.told(key)
+					if _, stored := redis[key]; told && !stored || !told && sure[key] {
+						t.Fatalf("told of %s: %v, redis has %v, for sure %v", key, told, redis, sure)
+					}
+					if told {
+						count--
+						delete(have, key)
+					}
+					if l.told(key) {
+						t.Fatalf("told twice of %s", key)
+					}
+				}
+				if count != 0 {
+					t.Fatalf("%d of those who were surrendered are unknown", count)
+				}
+				clear(redis)
+				clear(sure)
 				l.compareAll()
 			},
 		})
@@ -91,8 +118,9 @@ func TestLedgerModel(t *testing.T) {
 					stored = append(stored, key)
 				}
 				write(l.strangers(stored), true)
-				write(l.takeIDs(ids), true)
-				l.done(nil)
+				changes := l.takeIDs(ids)
+				write(changes, true)
+				l.done(changes, true)
 				l.doneComparing(false)
 			}
 			changes := l.take(10, 1000)
@@ -100,7 +128,7 @@ func TestLedgerModel(t *testing.T) {
 				break
 			}
 			write(changes, true)
-			l.done(nil)
+			l.done(changes, true)
 		}
 		select {
 		case <-quiet:

@@ -17,6 +17,7 @@ type metrics struct {
 	comparings prometheus.Counter
 	claims     *prometheus.CounterVec
 	told       prometheus.Counter
+	given      prometheus.Counter
 }
 
 // What became of a claim.
@@ -51,9 +52,10 @@ func newMetrics(reg prometheus.Registerer, l *ledger) *metrics {
 		comparings: counter("comparisons_total", "Comparisons of all connections with Redis, with everything written again."),
 		claims:     vec("claims_total", "Claims of dead nodes: done, lost, failed or stopped.", "outcome"),
 		told:       counter("records_told_total", "Connections of dead nodes that were told of."),
+		given:      counter("records_surrendered_total", "Connections of this node that others tell of."),
 	}
 	reg.MustRegister(m.renewals, m.endings, m.tags, m.nodes, m.joined, m.written, m.removed,
-		m.spared, m.deferred, m.failures, m.comparings, m.claims, m.told,
+		m.spared, m.deferred, m.failures, m.comparings, m.claims, m.told, m.given,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "realtime_registry_records", Help: "Connections of this node.",
 		}, func() float64 { entries, _ := l.counts(); return float64(entries) }),

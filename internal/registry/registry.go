@@ -40,7 +40,7 @@ type Hooks struct {
 	// another, under which all present connections are registered. Until it
 	// returns, this node has no generation. Without the hook it is begun unless
 	// another process has the node id: two that both insist would throw each
-	// other out for ever. It must not wait for Join or Flush, which wait for it.
+	// other out for ever. It must not wait for Join, Flush or Told, which wait for it.
 	Over func(context.Context, Ending) (rejoin bool)
 	// Renamed tells that Tag has changed. It must not wait.
 	Renamed func()
@@ -103,6 +103,8 @@ type Registry struct {
 	closed bool
 	// stopTelling ends the hook Dead; nil if it does not run.
 	stopTelling context.CancelFunc
+	// attempt is the last attempt to renew that has ended.
+	attempt attempt
 }
 
 // membership is guarded by Registry.mu.
@@ -147,6 +149,7 @@ func New(p Params) (*Registry, error) {
 		draining:   make(chan struct{}),
 		keeperDone: make(chan struct{}), writerDone: make(chan struct{}), tellerDone: make(chan struct{}),
 		membership: membership{tag: newTag(), joined: make(chan struct{})},
+		attempt:    attempt{next: make(chan struct{})},
 	}
 	r.view.Store(&view{})
 	r.finds.asking = make(chan struct{}, 1)

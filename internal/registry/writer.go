@@ -115,12 +115,8 @@ func (r *Registry) compare(ctx context.Context, k key, ids []string) error {
 // writeBatch writes what was taken from the ledger, or gives it back.
 func (r *Registry) writeBatch(ctx context.Context, k key, changes []change) error {
 	err := r.write(ctx, k, changes)
-	if err != nil {
-		r.ledger.done(changes)
-		return err
-	}
-	r.ledger.done(nil)
-	return nil
+	r.ledger.done(changes, err == nil)
+	return err
 }
 
 func (r *Registry) write(ctx context.Context, k key, changes []change) error {
