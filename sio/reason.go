@@ -53,6 +53,11 @@ const (
 	// ReasonEventNameTooLong: an event's name was longer than
 	// Config.MaxEventName.
 	ReasonEventNameTooLong
+	// ReasonFenced: others take this process for dead; see Server.Fence.
+	ReasonFenced
+	// ReasonNodeLost: the process that had the socket ended without a word. No
+	// Server gives this reason; it is for those who tell of such sockets.
+	ReasonNodeLost
 )
 
 var reasonTexts = [...]string{
@@ -60,6 +65,7 @@ var reasonTexts = [...]string{
 	"transport close", "transport error", "ping timeout", "parse error",
 	"forced close", "server shutting down", "slow consumer", "payload too large", "too many packets", "rate limit",
 	"connect timeout", "too many attachments", "payload too deep", "event name too long",
+	"node fenced", "node lost",
 }
 
 // String is the reason's text, stable for logs, metrics and backends.
@@ -73,6 +79,7 @@ var sessionReasons = map[engineio.Reason]Reason{
 	engineio.ParseError:     ReasonParseError,
 	engineio.ForcedClose:    ReasonForcedClose,
 	engineio.ServerShutdown: ReasonShutdown,
+	engineio.Fenced:         ReasonFenced,
 	engineio.SlowConsumer:   ReasonSlowConsumer,
 
 	engineio.PayloadTooLarge:    ReasonPayloadTooLarge,

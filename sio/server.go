@@ -114,6 +114,19 @@ func (s *Server) Drain(ctx context.Context, window time.Duration) {
 	}
 }
 
+// Fence closes the connections of all clients at once, so that stock clients come
+// back, here or elsewhere. It is for a process that has learnt that others take
+// it for dead, and for sockets that they have told of. The Handler hears of each
+// socket as usual.
+func (s *Server) Fence() {
+	for _, session := range s.engine.Sessions() {
+		session.Close(engineio.Fenced)
+	}
+}
+
+// Sessions is how many clients are connected, in a namespace or not yet.
+func (s *Server) Sessions() int { return s.engine.Count() }
+
 // drainTick is how often Drain closes those that are due.
 const drainTick = 10 * time.Millisecond
 

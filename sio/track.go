@@ -284,6 +284,7 @@ var returning = map[Reason]bool{
 	ReasonPingTimeout:    true,
 	ReasonForcedClose:    true,
 	ReasonShutdown:       true,
+	ReasonFenced:         true,
 	ReasonSlowConsumer:   true,
 }
 

@@ -28,6 +28,8 @@ const (
 	TooManyPackets
 	// RateLimit: the client sent faster than it may.
 	RateLimit
+	// Fenced: others take this process for dead, and its sessions for ended.
+	Fenced
 
 	// The reasons below are a Receiver's, which knows what messages mean.
 
@@ -44,6 +46,7 @@ const (
 var reasonTexts = [...]string{
 	"none", "transport close", "transport error", "ping timeout", "parse error",
 	"forced close", "server shutting down", "slow consumer", "payload too large", "too many packets", "rate limit",
+	"node fenced",
 	"connect timeout", "too many attachments", "payload too deep", "event name too long",
 }
 
@@ -54,5 +57,5 @@ func (r Reason) String() string { return reasonTexts[r] }
 // what is queued: only where the server chose the end, so that the client can
 // be expected to listen.
 func (r Reason) flushes() bool {
-	return r == ForcedClose || r == ServerShutdown || r == ConnectTimeout
+	return r == ForcedClose || r == ServerShutdown || r == ConnectTimeout || r == Fenced
 }

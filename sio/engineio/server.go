@@ -172,9 +172,23 @@ func (s *Server) refuseDraining(w http.ResponseWriter) {
 // sessions that are open.
 func (s *Server) Drain() []*Session {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.draining = true
+	s.mu.Unlock()
+	return s.Sessions()
+}
+
+// Sessions are those that are open.
+func (s *Server) Sessions() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.sessions))
+}
+
+// Count is how many sessions are open.
+func (s *Server) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
 }
 
 // Close ends all sessions and returns when nothing of them is left. Clients
