@@ -42,6 +42,8 @@ type Gateway struct {
 	metrics  *gatewayMetrics
 	expiry   *expiry
 	peers    Peers
+	registry Registry
+	lost     lost
 }
 
 // NewGateway returns the gateway for namespaces with these policies; every
@@ -54,6 +56,7 @@ func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg pr
 		metrics:  newGatewayMetrics(reg),
 		expiry:   newExpiry(),
 		peers:    nobody{},
+		registry: unregistered{},
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 // client.
 func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
 	g.watch(s)
+	g.registry.Put(recordOf(s))
 	b := g.policies[s.Namespace().Pattern()].Backend
 	if b == nil {
 		return
@@ -88,12 +89,25 @@ func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) er
 	return nil
 }
 
-// Disconnected tells the backend.
+// Disconnected tells the backend, unless others do. What could not be told
+// because this server ends stays registered: others tell it when its lease has
+// ended.
 func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) {
 	g.expiry.remove(s.ID())
+	if g.registry.Told(ctx, s.ID()) {
+		return
+	}
+	failed := g.tellEnd(ctx, s, end)
+	if failed == nil || ctx.Err() == nil {
+		g.registry.Remove(s.ID())
+	}
+}
+
+// tellEnd tells the backend that a connection has ended.
+func (g *Gateway) tellEnd(ctx context.Context, s *sio.Socket, end sio.End) *failure {
 	b := g.policies[s.Namespace().Pattern()].Backend
 	if b == nil {
-		return
+		return nil
 	}
 	_, err := b.OnDisconnected(ctx, &realtimev1.OnDisconnectedRequest{
 		Context:        requestContext(s),
@@ -102,7 +116,9 @@ func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) 
 		Duration:       durationpb.New(end.At.Sub(s.ConnectedAt())),
 		DisconnectedAt: timestamppb.New(end.At),
 	})
-	g.lifecycle(ctx, s, "disconnected", backendFailure(err))
+	failed := backendFailure(err)
+	g.lifecycle(ctx, s, "disconnected", failed)
+	return failed
 }
 
 // lifecycle counts a call about a connection's life, and logs its failure.

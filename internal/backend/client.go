@@ -127,9 +127,14 @@ func (c *Client) OnDisconnected(
 	return optional(call(ctx, c, "OnDisconnected", c.stub.OnDisconnected, req))
 }
 
-// stamp adds what only the caller of the backend knows.
+// stamp adds what only the caller of the backend knows, unless the call is made
+// for another node.
 func (c *Client) stamp(on *realtimev1.RequestContext) {
-	on.NodeId, on.Attempt = c.node.ID, 1
+	on.Attempt = max(on.GetAttempt(), 1)
+	if on.GetNodeId() != "" {
+		return
+	}
+	on.NodeId = c.node.ID
 	if c.node.Generation != nil {
 		on.Generation = c.node.Generation()
 	}

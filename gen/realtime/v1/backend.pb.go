@@ -33,16 +33,17 @@ type RequestContext struct {
 	ConnectionId string `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	// The namespace, for example "/".
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	// The server process that calls.
+	// The server process that the connection is or, in OnDisconnected, was on.
 	NodeId string `protobuf:"bytes,3,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
-	// Which start of that process, increasing: the same node id with a higher
-	// generation is a restarted process. Milliseconds since 1970.
+	// Which life of that process, increasing: the same node id with a higher
+	// generation is a process that has started again, or that has found its place
+	// in the cluster again. About milliseconds since 1970.
 	Generation int64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Accept.user_id; empty in Authenticate and for anonymous connections.
 	UserId string `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Accept.metadata, as given. Unset in Authenticate.
 	Metadata *structpb.Struct `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	// How often this call was tried, counted from 1.
+	// How often this process has tried the call, counted from 1.
 	Attempt       int32 `protobuf:"varint,7,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -895,13 +896,13 @@ type OnDisconnectedRequest struct {
 	// timeout", "parse error", "client namespace disconnect", "server namespace
 	// disconnect", "server shutting down", "forced close" (the connection was
 	// closed for the sake of another namespace on it), or in ours: "credential
-	// expired", "slow consumer".
+	// expired", "slow consumer", "node lost", and others that docs/api.md lists.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// DisconnectRequest.reason if a Disconnect call ended it.
 	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	// How long it was connected.
 	Duration *durationpb.Duration `protobuf:"bytes,4,opt,name=duration,proto3" json:"duration,omitempty"`
-	// When it ended.
+	// When it ended; with "node lost", when that was found out.
 	DisconnectedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=disconnected_at,json=disconnectedAt,proto3" json:"disconnected_at,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

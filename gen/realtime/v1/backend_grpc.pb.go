@@ -39,7 +39,8 @@ const (
 // Authenticate, OnConnected, every OnEvent in the order in which the client
 // emitted, OnDisconnected; and again from Authenticate, if the client gets back
 // a connection that it had lost. Every call has a deadline (the server's setting
-// `backend.timeout`). No call is repeated.
+// `backend.timeout`). No call is repeated but OnDisconnected for a server process
+// that is lost.
 type RealtimeBackendClient interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
@@ -55,7 +56,11 @@ type RealtimeBackendClient interface {
 	// "temporary"}}.
 	OnEvent(ctx context.Context, in *OnEventRequest, opts ...grpc.CallOption) (*OnEventResponse, error)
 	// OnDisconnected is called once for every connection that was accepted,
-	// after its last event.
+	// after its last event. In a cluster this includes those of a server process
+	// that ended without a word: another process calls for it, with its node id
+	// and generation and with the reason "node lost", once its lease has ended.
+	// Such a call is repeated until the backend has answered, so it may come
+	// twice, and it may come after the client has connected again elsewhere.
 	OnDisconnected(ctx context.Context, in *OnDisconnectedRequest, opts ...grpc.CallOption) (*OnDisconnectedResponse, error)
 }
 
@@ -119,7 +124,8 @@ func (c *realtimeBackendClient) OnDisconnected(ctx context.Context, in *OnDiscon
 // Authenticate, OnConnected, every OnEvent in the order in which the client
 // emitted, OnDisconnected; and again from Authenticate, if the client gets back
 // a connection that it had lost. Every call has a deadline (the server's setting
-// `backend.timeout`). No call is repeated.
+// `backend.timeout`). No call is repeated but OnDisconnected for a server process
+// that is lost.
 type RealtimeBackendServer interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
@@ -135,7 +141,11 @@ type RealtimeBackendServer interface {
 	// "temporary"}}.
 	OnEvent(context.Context, *OnEventRequest) (*OnEventResponse, error)
 	// OnDisconnected is called once for every connection that was accepted,
-	// after its last event.
+	// after its last event. In a cluster this includes those of a server process
+	// that ended without a word: another process calls for it, with its node id
+	// and generation and with the reason "node lost", once its lease has ended.
+	// Such a call is repeated until the backend has answered, so it may come
+	// twice, and it may come after the client has connected again elsewhere.
 	OnDisconnected(context.Context, *OnDisconnectedRequest) (*OnDisconnectedResponse, error)
 	mustEmbedUnimplementedRealtimeBackendServer()
 }

@@ -15,6 +15,8 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -617,6 +619,72 @@ func (*Reply_ListRooms) isReply_Response() {}
 
 func (*Reply_CountConnections) isReply_Response() {}
 
+// Connected is what a node leaves in Redis about each of its connections, beside
+// id, namespace and user: what others need to tell a backend that the connection
+// has ended with the node.
+type Connected struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the configuration calls the namespace: its name, or a pattern.
+	Pattern string `protobuf:"bytes,1,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	// Accept.metadata.
+	Metadata *structpb.Struct `protobuf:"bytes,2,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// When it was accepted.
+	ConnectedAt   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=connected_at,json=connectedAt,proto3" json:"connected_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Connected) Reset() {
+	*x = Connected{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Connected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Connected) ProtoMessage() {}
+
+func (x *Connected) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Connected.ProtoReflect.Descriptor instead.
+func (*Connected) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Connected) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
+}
+
+func (x *Connected) GetMetadata() *structpb.Struct {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *Connected) GetConnectedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConnectedAt
+	}
+	return nil
+}
+
 // Counted is one node's part of a count.
 type Counted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -631,7 +699,7 @@ type Counted struct {
 
 func (x *Counted) Reset() {
 	*x = Counted{}
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +711,7 @@ func (x *Counted) String() string {
 func (*Counted) ProtoMessage() {}
 
 func (x *Counted) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +724,7 @@ func (x *Counted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counted.ProtoReflect.Descriptor instead.
 func (*Counted) Descriptor() ([]byte, []int) {
-	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{3}
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Counted) GetConnections() int64 {
@@ -677,7 +745,7 @@ var File_realtime_cluster_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"\n" +
-	"!realtime/cluster/v1/cluster.proto\x12\x13realtime.cluster.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1arealtime/v1/realtime.proto\x1a\x17realtime/v1/types.proto\"\xc4\x01\n" +
+	"!realtime/cluster/v1/cluster.proto\x12\x13realtime.cluster.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arealtime/v1/realtime.proto\x1a\x17realtime/v1/types.proto\"\xc4\x01\n" +
 	"\aMessage\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\tR\x03tag\x12\x1e\n" +
 	"\n" +
@@ -725,7 +793,11 @@ const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"list_rooms\x18\x12 \x01(\v2\x1e.realtime.v1.ListRoomsResponseH\x00R\tlistRooms\x12K\n" +
 	"\x11count_connections\x18\x13 \x01(\v2\x1c.realtime.cluster.v1.CountedH\x00R\x10countConnectionsB\n" +
 	"\n" +
-	"\bresponse\"A\n" +
+	"\bresponse\"\x99\x01\n" +
+	"\tConnected\x12\x18\n" +
+	"\apattern\x18\x01 \x01(\tR\apattern\x123\n" +
+	"\bmetadata\x18\x02 \x01(\v2\x17.google.protobuf.StructR\bmetadata\x12=\n" +
+	"\fconnected_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vconnectedAt\"A\n" +
 	"\aCounted\x12 \n" +
 	"\vconnections\x18\x01 \x01(\x03R\vconnections\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\x06R\x05usersBKZIgithub.com/seed52a35d2d/realtime-server/gen/realtime/cluster/v1;clusterv1b\x06proto3"
@@ -742,62 +814,67 @@ func file_realtime_cluster_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_realtime_cluster_v1_cluster_proto_rawDescData
 }
 
-var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_realtime_cluster_v1_cluster_proto_goTypes = []any{
 	(*Message)(nil),                    // 0: realtime.cluster.v1.Message
 	(*Call)(nil),                       // 1: realtime.cluster.v1.Call
 	(*Reply)(nil),                      // 2: realtime.cluster.v1.Reply
-	(*Counted)(nil),                    // 3: realtime.cluster.v1.Counted
-	(*durationpb.Duration)(nil),        // 4: google.protobuf.Duration
-	(*v1.SendRequest)(nil),             // 5: realtime.v1.SendRequest
-	(*v1.BroadcastRequest)(nil),        // 6: realtime.v1.BroadcastRequest
-	(*v1.SendWithAckRequest)(nil),      // 7: realtime.v1.SendWithAckRequest
-	(*v1.JoinRoomRequest)(nil),         // 8: realtime.v1.JoinRoomRequest
-	(*v1.LeaveRoomRequest)(nil),        // 9: realtime.v1.LeaveRoomRequest
-	(*v1.DisconnectRequest)(nil),       // 10: realtime.v1.DisconnectRequest
-	(*v1.GetConnectionRequest)(nil),    // 11: realtime.v1.GetConnectionRequest
-	(*v1.ListConnectionsRequest)(nil),  // 12: realtime.v1.ListConnectionsRequest
-	(*v1.ListRoomsRequest)(nil),        // 13: realtime.v1.ListRoomsRequest
-	(*v1.CountConnectionsRequest)(nil), // 14: realtime.v1.CountConnectionsRequest
-	(v1.ErrorReason)(0),                // 15: realtime.v1.ErrorReason
-	(*v1.DeliveryReport)(nil),          // 16: realtime.v1.DeliveryReport
-	(*v1.SendWithAckResponse)(nil),     // 17: realtime.v1.SendWithAckResponse
-	(*v1.JoinRoomResponse)(nil),        // 18: realtime.v1.JoinRoomResponse
-	(*v1.LeaveRoomResponse)(nil),       // 19: realtime.v1.LeaveRoomResponse
-	(*v1.DisconnectResponse)(nil),      // 20: realtime.v1.DisconnectResponse
-	(*v1.GetConnectionResponse)(nil),   // 21: realtime.v1.GetConnectionResponse
-	(*v1.ListConnectionsResponse)(nil), // 22: realtime.v1.ListConnectionsResponse
-	(*v1.ListRoomsResponse)(nil),       // 23: realtime.v1.ListRoomsResponse
+	(*Connected)(nil),                  // 3: realtime.cluster.v1.Connected
+	(*Counted)(nil),                    // 4: realtime.cluster.v1.Counted
+	(*durationpb.Duration)(nil),        // 5: google.protobuf.Duration
+	(*v1.SendRequest)(nil),             // 6: realtime.v1.SendRequest
+	(*v1.BroadcastRequest)(nil),        // 7: realtime.v1.BroadcastRequest
+	(*v1.SendWithAckRequest)(nil),      // 8: realtime.v1.SendWithAckRequest
+	(*v1.JoinRoomRequest)(nil),         // 9: realtime.v1.JoinRoomRequest
+	(*v1.LeaveRoomRequest)(nil),        // 10: realtime.v1.LeaveRoomRequest
+	(*v1.DisconnectRequest)(nil),       // 11: realtime.v1.DisconnectRequest
+	(*v1.GetConnectionRequest)(nil),    // 12: realtime.v1.GetConnectionRequest
+	(*v1.ListConnectionsRequest)(nil),  // 13: realtime.v1.ListConnectionsRequest
+	(*v1.ListRoomsRequest)(nil),        // 14: realtime.v1.ListRoomsRequest
+	(*v1.CountConnectionsRequest)(nil), // 15: realtime.v1.CountConnectionsRequest
+	(v1.ErrorReason)(0),                // 16: realtime.v1.ErrorReason
+	(*v1.DeliveryReport)(nil),          // 17: realtime.v1.DeliveryReport
+	(*v1.SendWithAckResponse)(nil),     // 18: realtime.v1.SendWithAckResponse
+	(*v1.JoinRoomResponse)(nil),        // 19: realtime.v1.JoinRoomResponse
+	(*v1.LeaveRoomResponse)(nil),       // 20: realtime.v1.LeaveRoomResponse
+	(*v1.DisconnectResponse)(nil),      // 21: realtime.v1.DisconnectResponse
+	(*v1.GetConnectionResponse)(nil),   // 22: realtime.v1.GetConnectionResponse
+	(*v1.ListConnectionsResponse)(nil), // 23: realtime.v1.ListConnectionsResponse
+	(*v1.ListRoomsResponse)(nil),       // 24: realtime.v1.ListRoomsResponse
+	(*structpb.Struct)(nil),            // 25: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),      // 26: google.protobuf.Timestamp
 }
 var file_realtime_cluster_v1_cluster_proto_depIdxs = []int32{
 	1,  // 0: realtime.cluster.v1.Message.call:type_name -> realtime.cluster.v1.Call
 	2,  // 1: realtime.cluster.v1.Message.reply:type_name -> realtime.cluster.v1.Reply
-	4,  // 2: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
-	5,  // 3: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
-	6,  // 4: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
-	7,  // 5: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
-	8,  // 6: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
-	9,  // 7: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
-	10, // 8: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
-	11, // 9: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
-	12, // 10: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
-	13, // 11: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
-	14, // 12: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
-	15, // 13: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
-	16, // 14: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
-	17, // 15: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
-	18, // 16: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
-	19, // 17: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
-	20, // 18: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
-	21, // 19: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
-	22, // 20: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
-	23, // 21: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
-	3,  // 22: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	5,  // 2: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
+	6,  // 3: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
+	7,  // 4: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
+	8,  // 5: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
+	9,  // 6: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
+	10, // 7: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
+	11, // 8: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
+	12, // 9: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
+	13, // 10: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
+	14, // 11: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
+	15, // 12: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
+	16, // 13: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
+	17, // 14: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
+	18, // 15: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
+	19, // 16: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
+	20, // 17: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
+	21, // 18: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
+	22, // 19: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
+	23, // 20: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
+	24, // 21: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
+	4,  // 22: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
+	25, // 23: realtime.cluster.v1.Connected.metadata:type_name -> google.protobuf.Struct
+	26, // 24: realtime.cluster.v1.Connected.connected_at:type_name -> google.protobuf.Timestamp
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_realtime_cluster_v1_cluster_proto_init() }
@@ -838,7 +915,7 @@ func file_realtime_cluster_v1_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_cluster_v1_cluster_proto_rawDesc), len(file_realtime_cluster_v1_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
