@@ -13,6 +13,8 @@ import (
 // readiness says whether load balancers should send newcomers here.
 type readiness struct {
 	ready atomic.Bool
+	// left says why the process will not be ready again; nil if it may be.
+	left atomic.Pointer[string]
 	// trouble says why the server is not ready although it runs, "" if nothing
 	// is wrong; nil if nothing can be.
 	trouble func() string
@@ -20,8 +22,15 @@ type readiness struct {
 
 func (r *readiness) set(ready bool) { r.ready.Store(ready) }
 
+// leave makes the process not ready for good. Of several reasons the first counts.
+func (r *readiness) leave(why string) { r.left.CompareAndSwap(nil, &why) }
+
 // ServeHTTP answers 200 while ready, else 503.
 func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	if why := r.left.Load(); why != nil {
+		http.Error(w, "not ready: "+*why, http.StatusServiceUnavailable)
+		return
+	}
 	if !r.ready.Load() {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
@@ -37,8 +46,9 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // adminHandler serves operators: is the process alive, is it ready, how does
 // it do.
-func adminHandler(cfg Admin, reg *prometheus.Registry, ready http.Handler) http.Handler {
+func adminHandler(cfg Admin, reg *prometheus.Registry, ready, drain http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("POST /drain", drain)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, "alive\n") })
 	mux.Handle("GET /readyz", ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))

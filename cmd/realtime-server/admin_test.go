@@ -20,7 +20,7 @@ func TestDebugging(t *testing.T) {
 		for on, want := range map[bool]int{true: http.StatusOK, false: http.StatusNotFound} {
 			answer := httptest.NewRecorder()
 			request := httptest.NewRequestWithContext(t.Context(), test.method, test.path, http.NoBody)
-			adminHandler(Admin{Pprof: on}, prometheus.NewRegistry(), &readiness{}).ServeHTTP(answer, request)
+			adminHandler(Admin{Pprof: on}, prometheus.NewRegistry(), &readiness{}, http.NotFoundHandler()).ServeHTTP(answer, request)
 			if answer.Code != want {
 				t.Errorf("%s %s with pprof %v: status %d, want %d", test.method, test.path, on, answer.Code, want)
 			}

@@ -41,11 +41,48 @@ func (p *parts) makeRegistry(cfg *Config, id string, log *slog.Logger, reg prome
 		ID:      id,
 		Version: version(),
 		Address: cfg.HTTP.url(),
-		Hooks:   registry.Hooks{Renamed: func() { p.cluster.Renamed() }},
+		Hooks: registry.Hooks{
+			Load: func() registry.Load {
+				return registry.Load{Connections: p.registry.Records(), Sessions: p.sockets.Sessions()}
+			},
+			Renamed: func() { p.cluster.Renamed() },
+			Over:    p.over,
+			Dead:    p.gateway.Lost,
+		},
 		Log:     log,
 		Metrics: reg,
 	})
+	if err == nil {
+		p.gateway.SetRegistry(p.registry)
+	}
 	return err
+}
+
+// over ends what others have told of: they took this node for dead, since it was
+// silent for longer than its lease. Clients come back, here or elsewhere, and the
+// node goes on under a new generation.
+//
+// If it was a process with the same node id, then this one gives up. Were both
+// to insist, each would throw the other's clients out for ever, and so they would
+// if this process ended and a supervisor started it anew. It stays, not ready and
+// without clients, until an operator sees to it.
+func (p *parts) over(ctx context.Context, e registry.Ending) (rejoin bool) {
+	if e.Reason == registry.Forgotten {
+		return true
+	}
+	superseded := e.Reason == registry.Superseded
+	if superseded {
+		p.ready.leave("another process has the same node_id")
+	}
+	p.log.LogAttrs(ctx, slog.LevelWarn, "others tell that the connections of this node have ended, closing all",
+		slog.Int("connections", p.registry.Surrender()), slog.String("reason", e.Reason.String()))
+	p.sockets.Fence()
+	if superseded {
+		p.log.LogAttrs(ctx, slog.LevelError, "another process has the same node_id, this one takes no more clients",
+			slog.String("node", p.registry.Self().ID))
+		p.drain.begin(p)
+	}
+	return !superseded
 }
 
 // lastWord is how long it may take to tell Redis that this node ends, whatever
@@ -53,13 +90,21 @@ func (p *parts) makeRegistry(cfg *Config, id string, log *slog.Logger, reg prome
 const lastWord = time.Second
 
 // leaveRegistry ends this node's place, once its connections have ended and
-// backends know it.
+// backends know it. What they could not be told stays in Redis, and the lease ends
+// by itself.
 func (p *parts) leaveRegistry(ctx context.Context) {
 	if p.registry == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
 	defer cancel()
+	if untold := p.registry.Records(); untold > 0 {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "backends were not told of the end of all connections, others will tell them",
+			slog.Int("connections", untold))
+		_ = p.registry.Flush(ctx) // who was told may be told again otherwise
+		_ = p.registry.Close()    // waits, and never fails
+		return
+	}
 	if err := p.registry.Leave(ctx); err != nil {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "cannot leave the registry", slog.Any("error", err))
 	}

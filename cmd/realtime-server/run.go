@@ -134,15 +134,14 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 		case <-ctx.Done():
 		}
 	})
-	p.ready.set(false)
-	p.health.Shutdown()
-	p.sockets.Drain(ctx, cfg.Window)
+	defer context.AfterFunc(ctx, p.drain.hurry)()
+	p.drain.sendAway(p)
 	p.api.Drain()
 	stopGRPC := context.AfterFunc(ctx, p.grpc.Stop)
 	p.grpc.GracefulStop()
 	stopGRPC()
-	p.sockets.Close(ctx)
-	p.leaveRegistry(ctx)
+	p.drain.finish(p)
+	p.drain.begun.Wait()
 	p.leaveCluster()
 	p.gateway.Close()
 	for _, b := range p.backends {

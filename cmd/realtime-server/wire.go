@@ -44,6 +44,7 @@ type parts struct {
 	registry *registry.Registry // nil without Redis
 	started  time.Time
 	log      *slog.Logger
+	drain    *drain
 	health   *health.Server
 	grpc     *grpc.Server
 	browsers *http.Server
@@ -55,7 +56,7 @@ type parts struct {
 // the listeners' handlers. Nothing runs yet, but that Redis is looked for.
 // grpcAddress is where the API listens.
 func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
-	p := &parts{health: health.NewServer(), ready: &readiness{}, started: time.Now(), log: log}
+	p := &parts{health: health.NewServer(), ready: &readiness{}, started: time.Now(), log: log, drain: newDrain(cfg.Shutdown.Window)}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	node := backend.Node{ID: cmp.Or(cfg.NodeID, "node-"+rand.Text()[:8]), Generation: p.generation}
@@ -83,7 +84,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 		}
 	}
 	p.browsers = buildHTTP(browsers, log)
-	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready), log)
+	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready, p.drain.handler(p)), log)
 	return p, p.joinCluster(cfg, node.ID, interest, log, reg)
 }
 
