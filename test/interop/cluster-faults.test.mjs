@@ -177,7 +177,8 @@ test('deployments with different prefixes do not hear each other', async (t) => 
 })
 
 // RULES are what docs/configuration.md says that the ACL user needs.
-const RULES = ['resetchannels', '&realtime:*', 'resetkeys', '~realtime:*', 'nocommands', '+@connection', '+@pubsub', '+role']
+const RULES = ['resetchannels', '&realtime:*', 'resetkeys', '~realtime:*', 'nocommands',
+  ...'+@connection +@pubsub +role +@hash +eval +get +set +exists +pexpire +unlink +time'.split(' ')]
 
 test('an ACL user with the rules of the documentation; rules and password that change', async (t) => {
   const redis = await startRedis()
@@ -191,7 +192,9 @@ test('an ACL user with the rules of the documentation; rules and password that c
   t.after(() => Promise.all(servers.map((server) => server.stop())))
   const [one, two] = servers
   await ready(one, two)
+  for (const server of servers) await until(async () => await metric(server, 'realtime_registry_joined') === 1, 'it has its place')
   const client = await enter(t, backend, two, 'acl', ['acl'])
+  await until(async () => await metric(two, 'realtime_registry_records_written_total') === 1, 'the connection is registered')
   assert.equal(await matched(one, 'acl', 'allowed'), 1)
 
   await redis.command('ACL', 'SETUSER', 'realtime', '-publish')
