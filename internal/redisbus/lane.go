@@ -15,14 +15,18 @@ import (
 const (
 	// maxBatch is how many bytes of commands are written at once.
 	maxBatch = 64 << 10
+	// maxFlights is how many batches may be without their answers. What comes
+	// meanwhile leaves together: under load that makes fewer and larger writes,
+	// here and at Redis, and costs a message one way there and back at most.
+	maxFlights = 2
 	// maxMoves is how often a command follows a slot that moves.
 	maxMoves = 5
 )
 
-// lane publishes, over one connection, in order. Commands are written as soon
-// as the one before is: those that come meanwhile leave together, without
-// waiting for answers. A command is never sent twice, unless Redis has said
-// that it did nothing.
+// lane publishes, over one connection, in order. Commands are written at once as
+// long as few are without an answer, and otherwise together with others, in
+// batches. A command is never sent twice, unless Redis has said that it did
+// nothing.
 type lane struct {
 	env    environment
 	limit  int // bytes that may wait; the last message may exceed it, or a small limit would exclude large ones
@@ -31,6 +35,7 @@ type lane struct {
 	mu      sync.Mutex
 	waiting queue
 	sent    []*call // in order; their answers are due
+	flights int     // batches among them
 	moved   []*call // Redis has said that it did nothing
 	bytes   int     // of all of them
 	conn    *conn   // nil while there is none
@@ -185,7 +190,7 @@ func (l *lane) lost(ctx context.Context, err error) {
 	for _, c := range l.sent {
 		l.finish(c, reply{}, why)
 	}
-	l.sent = l.sent[:0]
+	l.sent, l.flights = l.sent[:0], 0
 	for _, c := range slices.Backward(l.moved) {
 		l.waiting.pushFront(c)
 	}
@@ -293,8 +298,8 @@ func (l *lane) write(ctx context.Context, c *conn) error {
 func (l *lane) take(c *conn, batch []*call) []*call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.moved) > 0 {
-		return batch // goes elsewhere, before all that waits
+	if len(l.moved) > 0 || l.flights == maxFlights {
+		return batch // what was moved goes elsewhere, before all that waits
 	}
 	for size := 0; size < maxBatch; {
 		one := l.waiting.popFront()
@@ -310,6 +315,10 @@ func (l *lane) take(c *conn, batch []*call) []*call {
 	}
 	if len(l.sent) == 0 && len(batch) > 0 {
 		_ = c.SetReadDeadline(time.Now().Add(l.env.cfg.CallTimeout)) // the reader finds out
+	}
+	if len(batch) > 0 {
+		batch[len(batch)-1].lands = true
+		l.flights++
 	}
 	l.sent = append(l.sent, batch...)
 	return batch
@@ -330,6 +339,11 @@ func (l *lane) read(c *conn) error {
 	one := l.sent[0]
 	l.sent[0] = nil
 	l.sent = l.sent[1:]
+	if one.lands {
+		one.lands = false
+		l.flights--
+		signal(l.wake)
+	}
 	if to, moved := movedTo(answer.err); moved && one.moves < maxMoves {
 		one.moves++
 		l.moved = append(l.moved, one)

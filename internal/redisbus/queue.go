@@ -6,6 +6,7 @@ type call struct {
 	command  []byte
 	finished bool // it has its end, or nobody waits for it
 	moves    int
+	lands    bool // it is the last of its batch
 
 	answer reply
 	err    error
