@@ -3,6 +3,7 @@ package engineio
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -49,6 +50,10 @@ type Config struct {
 	// is: TagSize characters of A to Z, a to z, 0 to 9, - and _. It is asked for
 	// every id. Nil means none.
 	Tag func() string `yaml:"-"`
+	// Elsewhere is offered the requests of sessions whose id begins with
+	// another tag than Tag's, and reports whether it has answered. Nil means
+	// that nobody does.
+	Elsewhere func(w http.ResponseWriter, r *http.Request, tag string) bool `yaml:"-"`
 	// TrustedProxies are the peers whose X-Forwarded-For and
 	// X-Forwarded-Proto headers are believed.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`

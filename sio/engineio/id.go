@@ -3,6 +3,7 @@ package engineio
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"net/http"
 )
 
 // IDSize is the length of every id. Peers of the Node ecosystem rely on it.
@@ -39,4 +40,15 @@ func TagOf(id string) string {
 		return ""
 	}
 	return id[len(id)-IDSize:][:TagSize]
+}
+
+// elsewhere offers a request to Config.Elsewhere, if its session may be
+// another node's, and reports whether it was answered. A session that is open
+// here never comes here, so it costs nothing.
+func (s *Server) elsewhere(w http.ResponseWriter, r *http.Request, sid string) bool {
+	if s.cfg.Elsewhere == nil || s.cfg.Tag == nil || len(sid) != IDSize {
+		return false
+	}
+	tag := TagOf(sid)
+	return tag != s.cfg.Tag() && s.cfg.Elsewhere(w, r, tag)
 }

@@ -128,6 +128,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, query url.Values) {
 	session, transport := s.session(query.Get("sid")), query.Get("transport")
 	switch {
+	case session == nil && s.elsewhere(w, r, query.Get("sid")):
 	case session == nil:
 		s.refuse(w, r, codeUnknownSession)
 	case isUpgrade(r) != (transport == WebSocket), wireOf(query).revision() != session.Protocol():
