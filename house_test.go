@@ -23,6 +23,7 @@ var walls = map[string][]string{
 	"authn/...":           {mod + "sio", mod + "service", mod + "internal/backend"},
 	"internal/registry":   {"google.golang.org/grpc", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
 	"internal/redisbus":   {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/registry"},
+	"internal/relay":      {"google.golang.org/grpc", "github.com/redis/go-redis", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"service/interceptor": {mod + "sio"},
