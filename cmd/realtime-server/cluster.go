@@ -19,7 +19,10 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 	if p.bus, err = redisbus.New(cfg.Redis.Config, log, reg); err != nil {
 		return err
 	}
-	if err = p.makeRegistry(cfg, id, log, reg); err != nil {
+	if err = p.makeRegistry(cfg, id, log, reg); err == nil {
+		err = p.makeRelay(cfg, log, reg)
+	}
+	if err != nil {
 		_ = p.bus.Close()
 		return err
 	}
@@ -42,6 +45,9 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 
 // leaveCluster ends what joinCluster has begun.
 func (p *parts) leaveCluster() {
+	if p.relay != nil {
+		p.relay.Close()
+	}
 	if p.cluster != nil {
 		_ = p.registry.Close() // waits, and never fails
 		p.cluster.Close()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
@@ -35,9 +36,11 @@ type Config struct {
 	Namespaces map[string]Namespace `yaml:"namespaces"`
 	API        service.Config       `yaml:"api"`
 	// Redis connects several servers; without addresses there is one.
-	Redis    Redis    `yaml:"redis"`
-	Log      Log      `yaml:"log"`
-	Shutdown Shutdown `yaml:"shutdown"`
+	Redis Redis `yaml:"redis"`
+	// Relay brings requests to the node that has their session.
+	Relay    relay.Config `yaml:"relay"`
+	Log      Log          `yaml:"log"`
+	Shutdown Shutdown     `yaml:"shutdown"`
 }
 
 // HTTP is the listener for browsers.
@@ -121,6 +124,7 @@ func defaultConfig() *Config {
 		Backend:  backend.DefaultConfig(),
 		API:      service.DefaultConfig(),
 		Redis:    defaultRedis(),
+		Relay:    relay.DefaultConfig(),
 		Log:      Log{Format: "text"},
 		Shutdown: Shutdown{Window: time.Second, Timeout: 20 * time.Second},
 	}
@@ -205,7 +209,7 @@ func (c *Config) Validate() error {
 	if c.Backend.Target != "" {
 		faults = append(faults, within("backend", c.Backend.Validate()))
 	}
-	faults = append(faults, within("redis", c.Redis.Validate()))
+	faults = append(faults, within("redis", c.Redis.Validate()), within("relay", c.Relay.Validate()))
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		faults = append(faults, fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format))
 	}

@@ -32,7 +32,7 @@ func (d *drain) sendAway(p *parts) {
 	d.away.Do(func() {
 		p.ready.leave("draining")
 		p.health.Shutdown()
-		p.sockets.Drain(d.ctx, d.window)
+		p.sendAway(d.ctx, d.window)
 	})
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
 	"github.com/seed52a35d2d/realtime-server/internal/registry"
+	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
@@ -42,6 +43,7 @@ type parts struct {
 	bus      *redisbus.Bus      // nil without Redis
 	cluster  *cluster.Cluster   // nil without Redis
 	registry *registry.Registry // nil without Redis
+	relay    *relay.Relay       // nil without Redis, or where it is off
 	started  time.Time
 	log      *slog.Logger
 	drain    *drain
@@ -69,6 +71,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	interest := sio.NewInterest()
 	if cfg.Redis.Enabled() {
 		cfg.SocketIO.Interest, cfg.SocketIO.Engine.Tag = interest, p.tag
+		cfg.SocketIO.Engine.Elsewhere = p.elsewhere
 	}
 	if p.sockets, err = sio.New(cfg.SocketIO, p.gateway, log, reg); err != nil {
 		return nil, err
