@@ -19,7 +19,9 @@ func TestFind(t *testing.T) {
 		t.Error("found before it has joined")
 	}
 	b.wantJoin()
-	eventually(t, func() bool { n, ok := a.Find(t.Context(), b.Tag()); return ok && n.ID == "b" })
+	if n, ok := a.Find(t.Context(), b.Tag()); !ok || n.ID != "b" {
+		t.Errorf("finds %v, although it has joined", n)
+	}
 	if _, ok := a.NodeByTag(b.Tag()); ok {
 		t.Error("the lease was renewed: the test shows nothing")
 	}
