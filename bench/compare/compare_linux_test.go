@@ -66,7 +66,7 @@ func publish(t *testing.T, root string, r *report.Results) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := report.Renew(string(old), r.Section("benchmarks.svg"))
+	document, err := report.Renew(string(old), "make bench", r.Section("benchmarks.svg"))
 	if err != nil {
 		t.Fatal(err)
 	}

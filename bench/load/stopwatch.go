@@ -26,6 +26,11 @@ func (s *Stopwatch) arrive(client, number int) {
 	s.took[client] = append(s.took[client], time.Since(s.zero)-time.Duration(s.triggered[number].Load()))
 }
 
+// Note adds what somebody else has timed for a client.
+func (s *Stopwatch) Note(client int, took time.Duration) {
+	s.took[client] = append(s.took[client], took)
+}
+
 // Add takes over what another watch has timed.
 func (s *Stopwatch) Add(other *Stopwatch) { s.took = append(s.took, other.took...) }
 

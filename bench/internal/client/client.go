@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +21,9 @@ import (
 // Conn is one client, connected to the namespace "/". One goroutine may
 // receive while others send.
 type Conn struct {
+	// ID is that of its socket, and never changes.
+	ID string
+
 	conn net.Conn
 	in   *bufio.Reader
 	read []byte // owned by the receiver
@@ -70,9 +74,13 @@ func (c *Conn) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("wait for CONNECT: %w", err)
 	}
-	if !bytes.HasPrefix(packet, []byte(`0{"sid":`)) {
+	var answer struct {
+		SID string `json:"sid"`
+	}
+	if packet[0] != '0' || json.Unmarshal(packet[1:], &answer) != nil || answer.SID == "" {
 		return fmt.Errorf("CONNECT is answered with %q", packet)
 	}
+	c.ID = answer.SID
 	return nil
 }
 

@@ -32,13 +32,14 @@ type Order struct {
 	Parallel int
 }
 
-func (o Order) query() string {
+// Query is the order as the door takes it.
+func (o Order) Query() url.Values {
 	return url.Values{
 		"first":    {strconv.Itoa(o.First)},
 		"count":    {strconv.Itoa(o.Count)},
 		"bytes":    {strconv.Itoa(o.Bytes)},
 		"parallel": {strconv.Itoa(o.Parallel)},
-	}.Encode()
+	}
 }
 
 func order(r *http.Request) Order {

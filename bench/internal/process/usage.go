@@ -19,8 +19,12 @@ import (
 
 // CPU is the processor time that the program's threads have used so far. Only
 // Linux tells.
-func (p *Process) CPU() (time.Duration, error) {
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.PID))
+func (p *Process) CPU() (time.Duration, error) { return CPU(p.PID) }
+
+// CPU is the processor time that the threads of a process have used so far.
+// Only Linux tells.
+func CPU(pid int) (time.Duration, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil {
 		return 0, err
 	}
@@ -41,7 +45,7 @@ func (p *Process) CPU() (time.Duration, error) {
 		all += time.Duration(n)
 	}
 	if all == 0 {
-		return 0, fmt.Errorf("process %d has used no time", p.PID)
+		return 0, fmt.Errorf("process %d has used no time", pid)
 	}
 	return all, nil
 }

@@ -16,6 +16,7 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 	Go     string `json:"go"`
 	Node   string `json:"node,omitempty"`
+	Redis  string `json:"redis,omitempty"`
 }
 
 // String is made for people.
@@ -23,6 +24,9 @@ func (m Machine) String() string {
 	text := fmt.Sprintf("Linux %s, %d cores (%s), %s", m.Kernel, m.Cores, m.CPU, m.Go)
 	if m.Node != "" {
 		text += ", Node " + m.Node
+	}
+	if m.Redis != "" {
+		text += ", Redis " + m.Redis
 	}
 	return text + ", loopback"
 }

@@ -18,7 +18,7 @@ type Results struct {
 	// the others are held against.
 	Subjects []string       `json:"subjects"`
 	Rows     []*Row         `json:"rows"`
-	Slow     []SlowConsumer `json:"slow_consumer"`
+	Slow     []SlowConsumer `json:"slow_consumer,omitempty"`
 }
 
 // Row is one thing that was measured.

@@ -10,12 +10,15 @@ import (
 
 // Table shows the medians in Markdown, each with its ratio to the floor, and
 // below it what was lost and what failed.
-func (r *Results) Table() string {
+func (r *Results) Table() string { return r.TableOf(r.Rows...) }
+
+// TableOf is a table of some of the rows.
+func (r *Results) TableOf(rows ...*Row) string {
 	var out strings.Builder
 	notes := notes{}
 	fmt.Fprintf(&out, "| what | unit | %s |\n|---|---|%s\n",
 		strings.Join(r.Subjects, " | "), strings.Repeat("---|", len(r.Subjects)))
-	for _, row := range r.Rows {
+	for _, row := range rows {
 		fmt.Fprintf(&out, "| %s | %s |", row.Name, row.Unit)
 		for _, subject := range r.Subjects {
 			fmt.Fprintf(&out, " %s |", r.cell(row, subject, &notes))

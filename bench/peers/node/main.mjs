@@ -4,6 +4,7 @@
 import { createServer } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import { Server } from 'socket.io'
+import { door, listen } from './door.mjs'
 
 const http = createServer()
 const io = new Server(http, { transports: ['websocket'], serveClient: false })
@@ -31,24 +32,9 @@ function waiting() {
   return false
 }
 
-const orders = {
+listen(http, 'http')
+door({
   '/broadcast': broadcast,
   '/end': () => io.emit('end'),
   '/collect': () => globalThis.gc(),
-}
-
-const control = createServer(async (request, response) => {
-  const { pathname, searchParams } = new URL(request.url, 'http://localhost')
-  const numbers = Object.fromEntries([...searchParams].map(([name, value]) => [name, Number(value)]))
-  await orders[pathname](numbers)
-  response.end()
 })
-
-function listen(server, listener) {
-  server.listen(0, '127.0.0.1', () => {
-    const { address, port } = server.address()
-    console.error(JSON.stringify({ msg: 'listening', listener, address: `${address}:${port}` }))
-  })
-}
-listen(http, 'http')
-listen(control, 'control')
