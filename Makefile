@@ -58,7 +58,7 @@ example-chat-node: build examples/chat/node_modules/.installed ## Run the chat w
 test: test-go test-node ## Install what is needed and run every test.
 
 .PHONY: test-go
-test-go: build examples/chat/node_modules/.installed test/cluster/node_modules/.installed .tools/cc .tools/redis
+test-go: build examples/chat/node_modules/.installed test/cluster/node_modules/.installed bench/peers/node/node_modules/.installed .tools/cc .tools/redis
 	@TEST_SERVER_BIN=$(SERVER) go test -race -timeout 8m ./...
 	@TEST_EVENT_LOOP=false go test -race -timeout 8m ./sio/...
 	@cd bench/peers && go test -timeout 5m ./...
@@ -86,6 +86,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (1m).
 bench: build bench/peers/node/node_modules/.installed ## Measure the server beside others (a quarter of an hour; BENCH='-rounds 1' for one round).
 	@TEST_SERVER_BIN=$(SERVER) go test ./bench/load -count=1 -v -run 'TestLoad/Hold'
 	@TEST_SERVER_BIN=$(SERVER) go test ./bench/compare -count=1 -timeout 90m -v -run TestCompare -full -peers -write -rounds 3 $(BENCH)
+
+# Renews docs/scaling.md, its chart and bench/results.
+.PHONY: bench-cluster
+bench-cluster: build bench/peers/node/node_modules/.installed .tools/redis ## Measure several servers on one Redis beside Node's (five minutes; BENCH='-rounds 1' for one round).
+	@TEST_SERVER_BIN=$(SERVER) go test ./bench/cluster -count=1 -timeout 60m -v -run TestCluster -full -write -rounds 3 $(BENCH)
 
 %/node_modules/.installed: %/package-lock.json
 	@cd $* && npm ci --loglevel=error --no-audit --no-fund
