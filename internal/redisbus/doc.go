@@ -68,6 +68,7 @@
 //	health.go        Health, made from what all parts say; hooks
 //	subscription.go  Subscribe, Unsubscribe, Subscription.Wait
 //	foreign.go       channels of other programs, patterns
+//	subscribers.go   how many listen to them
 //	path.go          path: lane, feed and probe together
 //	environment.go   what they share; how each gets its connection
 //	lane.go          lane: publishes in order over one connection

@@ -10,14 +10,20 @@ import (
 // Foreign is for channels of other programs: their names are taken as they are,
 // without the prefix. It gives the same promises as the bus. In a Redis Cluster
 // channels that are not sharded reach every server, and so do patterns.
-type Foreign struct{ path *path }
+//
+// Sharded channels need Redis 7. In a Redis Cluster they are not for use yet: each
+// lives on the server of its slot, and there is one path.
+type Foreign struct {
+	bus  *Bus
+	path *path
+}
 
 // Foreign returns the way to channels of other programs. In a Redis Cluster it
 // is made when it is first asked for, and is part of [Bus.Health] from then on.
 func (b *Bus) Foreign() *Foreign {
 	cluster, ok := b.client.(*redis.ClusterClient)
 	if !ok {
-		return &Foreign{b.paths[0]}
+		return &Foreign{b, b.paths[0]}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -36,13 +42,13 @@ func (b *Bus) newForeign(cluster *redis.ClusterClient) *Foreign {
 	p := newPath(b.environment(owner, cluster), "foreign ", b.cfg.MaxQueue, plain, b.cfg.Prefix+":probe:"+b.id, b.health)
 	if b.closed {
 		p.end()
-		return &Foreign{p}
+		return &Foreign{b, p}
 	}
 	b.start(func(ctx context.Context) {
 		p.begin() // not above: it logs, which is nothing to do under a lock
 		p.run(ctx)
 	})
-	return &Foreign{p}
+	return &Foreign{b, p}
 }
 
 // Publish is [Bus.Publish] for a channel of others.
@@ -66,3 +72,16 @@ func (f *Foreign) PSubscribe(glob string, h Handler) *Subscription {
 
 // PUnsubscribe ends PSubscribe.
 func (f *Foreign) PUnsubscribe(glob string) { f.path.feed.forget(pattern, glob) }
+
+// SPublish is [Bus.Publish] for a sharded channel of others.
+func (f *Foreign) SPublish(ctx context.Context, channel string, payload []byte) (receivers int, err error) {
+	return f.path.send(ctx, "SPUBLISH", channel, payload)
+}
+
+// SSubscribe is [Bus.Subscribe] for a sharded channel of others.
+func (f *Foreign) SSubscribe(channel string, h Handler) *Subscription {
+	return f.path.subscribe(sharded, channel, channel, h)
+}
+
+// SUnsubscribe ends SSubscribe.
+func (f *Foreign) SUnsubscribe(channel string) { f.path.feed.forget(sharded, channel) }
