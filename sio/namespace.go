@@ -28,6 +28,7 @@ const (
 	GroupEveryone = adapter.Everyone
 	GroupRoom     = adapter.Room
 	GroupUser     = adapter.User
+	GroupOne      = adapter.One
 )
 
 // Namespace holds the sockets that have joined it.

@@ -78,6 +78,8 @@ func (x *Index[M]) Has(kind Kind, name string) bool {
 		return x.rooms[name] != nil
 	case User:
 		return x.users[name] != nil
+	case One:
+		return x.ids[name] != nil
 	default:
 		return len(x.all.members) > 0
 	}
@@ -93,6 +95,7 @@ func (x *Index[M]) Add(m *Member[M], rooms []string) error {
 	}
 	m.present = true
 	x.ids[m.ID] = m
+	x.interest.note(Group{x.namespace, One, m.ID})
 	m.all = x.all.add(m).index
 	x.came(Everyone, "", len(x.all.members))
 	if m.User != "" {
@@ -113,6 +116,7 @@ func (x *Index[M]) Remove(m *Member[M]) {
 	m.present = false
 	if x.ids[m.ID] == m { // else its successor is there already
 		delete(x.ids, m.ID)
+		x.interest.note(Group{x.namespace, One, m.ID})
 	}
 	x.all.remove(m.all, func(last *Member[M], to int) { last.all = to })
 	x.went(Everyone, "", len(x.all.members))

@@ -13,6 +13,8 @@ const (
 	Room
 	// User is the members of one user.
 	User
+	// One is the member with an id. Only an Interest with WithIDs is told.
+	One
 )
 
 // Group is a set of members that somebody may send to.
@@ -28,6 +30,8 @@ type Group struct {
 // once. Its methods may be called under any lock.
 type Interest struct {
 	changed chan struct{} // there is something to take; holds one signal
+	also    []*Interest   // hear all that this one does; immutable
+	ids     bool          // immutable
 
 	mu     sync.Mutex // stands last
 	groups map[Group]struct{}
@@ -36,6 +40,21 @@ type Interest struct {
 // NewInterest makes one that has seen no change.
 func NewInterest() *Interest {
 	return &Interest{changed: make(chan struct{}, 1), groups: map[Group]struct{}{}}
+}
+
+// Also makes another one for somebody else, which hears the same. It is called
+// before the first change.
+func (i *Interest) Also() *Interest {
+	other := NewInterest()
+	i.also = append(i.also, other)
+	return other
+}
+
+// WithIDs makes it collect single members as well. It is called before the first
+// change.
+func (i *Interest) WithIDs() *Interest {
+	i.ids = true
+	return i
 }
 
 // Changed gets a signal when there is something to take.
@@ -56,6 +75,12 @@ func (i *Interest) Take() []Group {
 // note adds a group. Where nobody is interested, i is nil.
 func (i *Interest) note(g Group) {
 	if i == nil {
+		return
+	}
+	for _, other := range i.also {
+		other.note(g)
+	}
+	if g.Kind == One && !i.ids {
 		return
 	}
 	i.mu.Lock()

@@ -54,3 +54,36 @@ func TestInterest(t *testing.T) {
 		}
 	}
 }
+
+// TestInterestOfOthers: another Interest hears the same, and single members if it
+// wants to.
+func TestInterestOfOthers(t *testing.T) {
+	interest := NewInterest()
+	same, more := interest.Also(), interest.Also().WithIDs()
+	x := NewIndex[string](10).Tell(interest, "/")
+	m := &Member[string]{ID: "1"}
+	everyone, one := Group{"/", Everyone, ""}, Group{"/", One, "1"}
+	want := func(when string) {
+		t.Helper()
+		for which, test := range map[string]struct {
+			interest *Interest
+			want     []Group
+		}{"the first": {interest, []Group{everyone}}, "another": {same, []Group{everyone}}, "with ids": {more, []Group{everyone, one}}} {
+			<-test.interest.Changed()
+			got := test.interest.Take()
+			slices.SortFunc(got, func(a, b Group) int { return strings.Compare(a.Name, b.Name) })
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s, %s: %s", which, when, diff)
+			}
+		}
+	}
+	if err := x.Add(m, nil); err != nil {
+		t.Fatal(err)
+	}
+	want("came")
+	if !x.Has(One, "1") || x.Has(One, "2") {
+		t.Error("Has is wrong about ids")
+	}
+	x.Remove(m)
+	want("went")
+}
