@@ -64,7 +64,7 @@ test-go: build examples/chat/node_modules/.installed test/cluster/node_modules/.
 	@cd bench/peers && go test -timeout 5m ./...
 
 .PHONY: test-node
-test-node: build test/node_modules/.installed .tools/chromium
+test-node: build test/node_modules/.installed test/cluster/node_modules/.installed .tools/chromium .tools/redis
 	@cd test && TEST_SERVER_BIN=$(SERVER) npm test --silent
 	@cd test && TEST_EVENT_LOOP=false TEST_SERVER_BIN=$(SERVER) npm run interop --silent
 

@@ -26,6 +26,7 @@ var walls = map[string][]string{
 	"internal/relay":      {"google.golang.org/grpc", "github.com/redis/go-redis", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
+	"service/bridge":      {mod + "internal/registry", mod + "internal/backend"},
 	"service/interceptor": {mod + "sio"},
 	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal"},
 }

@@ -50,9 +50,12 @@ func (s *Service) GetConnection(
 	}
 	var resp *realtimev1.GetConnectionResponse
 	call := &clusterv1.Call{Request: &clusterv1.Call_GetConnection{GetConnection: req}}
+	ctx, found := context.WithCancel(ctx)
+	defer found()
 	coverage, err := s.ask(ctx, ns, sio.Target{IDs: []string{req.GetConnectionId()}}, call, func(r *clusterv1.Reply) {
 		if r.GetGetConnection() != nil {
 			resp = r.GetGetConnection()
+			found() // others have nothing to add
 		}
 	})
 	switch {

@@ -39,6 +39,7 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 	p.api.SetPeers(p.cluster)
 	p.gateway.SetPeers(p.cluster)
 	p.cluster.Start()
+	p.startBridge(cfg, interest, log, reg)
 	p.ready.trouble = func() string { return p.bus.Health().Reason }
 	return p.registry.Start()
 }
@@ -50,6 +51,7 @@ func (p *parts) leaveCluster() {
 	}
 	if p.cluster != nil {
 		_ = p.registry.Close() // waits, and never fails
+		p.closeBridge()
 		p.cluster.Close()
 		_ = p.bus.Close() // nothing is under way
 	}

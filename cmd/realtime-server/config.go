@@ -16,6 +16,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
+	"github.com/seed52a35d2d/realtime-server/service/bridge"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
 
@@ -38,9 +39,12 @@ type Config struct {
 	// Redis connects several servers; without addresses there is one.
 	Redis Redis `yaml:"redis"`
 	// Relay brings requests to the node that has their session.
-	Relay    relay.Config `yaml:"relay"`
-	Log      Log          `yaml:"log"`
-	Shutdown Shutdown     `yaml:"shutdown"`
+	Relay relay.Config `yaml:"relay"`
+	// Bridge makes Node's Socket.IO servers on the same Redis part of the
+	// cluster; without a dialect there are none.
+	Bridge   bridge.Config `yaml:"bridge"`
+	Log      Log           `yaml:"log"`
+	Shutdown Shutdown      `yaml:"shutdown"`
 }
 
 // HTTP is the listener for browsers.
@@ -125,6 +129,7 @@ func defaultConfig() *Config {
 		API:      service.DefaultConfig(),
 		Redis:    defaultRedis(),
 		Relay:    relay.DefaultConfig(),
+		Bridge:   bridge.DefaultConfig(),
 		Log:      Log{Format: "text"},
 		Shutdown: Shutdown{Window: time.Second, Timeout: 20 * time.Second},
 	}
@@ -210,6 +215,9 @@ func (c *Config) Validate() error {
 		faults = append(faults, within("backend", c.Backend.Validate()))
 	}
 	faults = append(faults, within("redis", c.Redis.Validate()), within("relay", c.Relay.Validate()))
+	if c.Bridge.Enabled() {
+		faults = append(faults, c.validateBridge())
+	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		faults = append(faults, fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format))
 	}

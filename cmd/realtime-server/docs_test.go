@@ -29,6 +29,7 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/service"
+	"github.com/seed52a35d2d/realtime-server/service/bridge"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
 
@@ -278,6 +279,7 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	end(t, p)
+	bridge.New(bridge.Params{Metrics: r})
 	p.api = service.New(p.sockets, cfg.API, "", log)
 	if p.grpc, err = buildGRPC(cfg, p, log, r); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/registry"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
+	"github.com/seed52a35d2d/realtime-server/service/bridge"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
 	"github.com/seed52a35d2d/realtime-server/sio"
@@ -44,6 +45,7 @@ type parts struct {
 	cluster  *cluster.Cluster   // nil without Redis
 	registry *registry.Registry // nil without Redis
 	relay    *relay.Relay       // nil without Redis, or where it is off
+	bridge   *bridge.Bridge     // nil without servers of Node's
 	started  time.Time
 	log      *slog.Logger
 	drain    *drain
