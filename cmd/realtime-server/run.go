@@ -147,7 +147,12 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 	for _, b := range p.backends {
 		_ = b.Close() // its calls have ended
 	}
-	ctx, cancel = context.WithTimeout(ctx, lastResponses)
+	p.closeHTTP(ctx)
+}
+
+// closeHTTP ends the HTTP servers, behind which nothing is left.
+func (p *parts) closeHTTP(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastResponses)
 	defer cancel()
 	for _, server := range []*http.Server{p.browsers, p.admin} {
 		if server.Shutdown(ctx) != nil {
