@@ -5,13 +5,18 @@ import (
 	"sync"
 
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
+	"github.com/seed52a35d2d/realtime-server/sio/parser"
 )
 
 // Delivery is one event on its way.
 type Delivery struct {
 	// Matched is how many sockets the event is for.
 	Matched int
-	tally   *engineio.Tally
+	// Entry is the event's place in the journal, "" if it is in none. Where it is,
+	// all servers of the journal deliver it, and the rest tells of this one alone;
+	// see Server.Receipt.
+	Entry string
+	tally *engineio.Tally
 }
 
 // Outcome says what became of the copies of an event.
@@ -29,7 +34,8 @@ func (d *Delivery) Outcome(ctx context.Context) Outcome {
 // receivers are reused: a broadcast allocates nothing per socket.
 var receivers = sync.Pool{New: func() any { return &[]*Socket{} }}
 
-// Emit sends an event to the sockets of a target. The error is a *FieldError.
+// Emit sends an event to the sockets of a target. The error is a *FieldError, or
+// ErrUncertain.
 //
 // It queues the event for all of them before it writes to any: while it
 // writes, the events of others join the same queues, and leave with the same
@@ -39,8 +45,28 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.server.shared != nil && !e.Volatile {
+		return n.server.shared.emit(n, t, e, p)
+	}
+	return n.deliver(t, e, p), nil
+}
+
+// EmitHere is Emit for an event that other servers are asked to deliver by other
+// ways than the journal. The error is a *FieldError.
+func (n *Namespace) EmitHere(t Target, e *Event) (*Delivery, error) {
+	p, err := e.packet(n.name)
+	if err != nil {
+		return nil, err
+	}
+	if n.server.shared != nil {
+		return n.server.shared.emitHere(n, t, e, p), nil
+	}
+	return n.deliver(t, e, p), nil
+}
+
+func (n *Namespace) deliver(t Target, e *Event, p *parser.Packet) *Delivery {
 	if n.recovery != nil {
-		return n.recovery.emit(n, t, e, p), nil
+		return n.recovery.emit(n, t, e, p)
 	}
 	pooled := receivers.Get().(*[]*Socket) //nolint:errcheck // the pool holds nothing else
 	sockets := n.index.Match((*pooled)[:0], t)
@@ -56,7 +82,7 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	clear(sockets)
 	*pooled = sockets[:0]
 	receivers.Put(pooled)
-	return d, nil
+	return d
 }
 
 // deliver queues a packet for sockets, then writes.

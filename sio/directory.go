@@ -3,7 +3,9 @@ package sio
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -100,6 +102,32 @@ func (d *directory) find(name string) (*Namespace, bool) {
 		n = newNamespace(d.server, name, p)
 	}
 	return n, true
+}
+
+// unlessEmpty returns the namespace that a journal's entry names. Where nobody is
+// in it, it does something while nobody can come, and returns nil; eventLog.mu
+// may be taken then.
+func (d *directory) unlessEmpty(name string, empty func()) *Namespace {
+	if n := d.fixed[name]; n != nil {
+		return n
+	}
+	if d.match(name) == nil {
+		return nil // it is none of ours
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	n := d.dynamic[name]
+	if n == nil {
+		empty()
+	}
+	return n
+}
+
+// all are the namespaces that exist.
+func (d *directory) all() []*Namespace {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.AppendSeq(slices.Collect(maps.Values(d.fixed)), maps.Values(d.dynamic))
 }
 
 func (d *directory) match(name string) *pattern {

@@ -23,8 +23,12 @@ type eventLog struct {
 	metrics *metrics
 	gone    func(*absentee) // is told, without a lock, who cannot come back any more
 	sweeps  *timeout.List[*eventLog]
+	// everything says that the events of all namespaces come, in one order, whether
+	// or not anybody is there who could miss them.
+	everything bool
 
 	mu       sync.Mutex // nothing but sweeps is taken under it
+	floor    offset     // nothing is known of events up to it
 	logs     map[string]*namespaceLog
 	events   list.List // of *logEntry, oldest first
 	absent   map[string]*list.Element
@@ -37,8 +41,9 @@ type eventLog struct {
 
 // namespaceLog is what was recorded in one namespace, in order.
 type namespaceLog struct {
-	events []*logEntry
-	lost   offset // the last event that was given up
+	namespace string
+	events    []*logEntry
+	lost      offset // the last event that was given up
 }
 
 // logEntry is an event in its namespace, and its place among those of all.
@@ -69,7 +74,7 @@ func (l *eventLog) record(namespace string, e *recorded) {
 	defer l.mu.Unlock()
 	log := l.logs[namespace]
 	if log == nil {
-		log = &namespaceLog{}
+		log = &namespaceLog{namespace: namespace}
 		l.logs[namespace] = log
 	}
 	entry := &logEntry{recorded: e, log: log}
@@ -85,7 +90,7 @@ func (l *eventLog) since(namespace string, from offset) ([]*recorded, bool) {
 	defer l.mu.Unlock()
 	log := l.logs[namespace]
 	if log == nil {
-		return nil, true // nothing was recorded while anybody could have missed it
+		return nil, from >= l.floor // nothing was recorded while anybody could have missed it
 	}
 	i, exact := log.find(from)
 	if exact {
@@ -95,7 +100,14 @@ func (l *eventLog) since(namespace string, from offset) ([]*recorded, bool) {
 	for _, entry := range log.events[i:] {
 		events = append(events, entry.recorded)
 	}
-	return events, from >= log.lost
+	return events, from >= max(log.lost, l.floor)
+}
+
+// raise says that nothing is known of events up to an offset.
+func (l *eventLog) raise(floor offset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.floor = max(l.floor, floor)
 }
 
 // has implements recoveryStore.
@@ -202,6 +214,12 @@ func (l *eventLog) trim() {
 		entry.log.events[0] = nil
 		entry.log.events = entry.log.events[1:]
 		entry.log.lost = entry.offset
+		if l.everything {
+			l.floor = max(l.floor, entry.offset)
+			if len(entry.log.events) == 0 {
+				delete(l.logs, entry.log.namespace)
+			}
+		}
 	}
 	if !l.sweeping && l.events.Len()+l.leavings.Len() > 0 {
 		l.sweeping = true

@@ -41,9 +41,10 @@ func (s *Socket) postAlone(t task) {
 
 // decide asks the Handler and lets the client in or keeps it out.
 func (s *Socket) decide(ctx context.Context) {
-	s.recall()
+	s.recall(ctx)
 	welcome, err := s.ask(ctx)
 	if err != nil {
+		s.giveBack()
 		s.track.refused(s, err)
 		s.refuse(err)
 		return
@@ -56,6 +57,7 @@ func (s *Socket) decide(ctx context.Context) {
 		s.conn.server.handler.Connected(ctx, s)
 		return
 	}
+	s.giveBack()
 	s.track.refused(s, err)
 	if !errors.Is(err, errLeft) {
 		s.refuse(err)
@@ -154,7 +156,7 @@ func (s *Socket) connectPacket() *outgoing {
 	p := &parser.Packet{Type: parser.Connect, Namespace: s.namespace.name}
 	switch {
 	case s.conn.speaks4():
-	case s.track != nil:
+	case s.track != nil && s.track.pid != "":
 		p.Data = []byte(`{"sid":"` + s.ID() + `","pid":"` + s.track.pid + `"}`)
 	default:
 		p.Data = []byte(`{"sid":"` + s.ID() + `"}`)
@@ -300,5 +302,8 @@ func (s *Socket) leave(end End, away *absentee) {
 		s.postAlone(farewell{end: end})
 		return
 	}
-	s.postAlone(farewell{end, away.ended}) // the namespace is released when it is given up
+	if server.shared != nil {
+		server.namespaces.release(s.namespace)
+	}
+	s.postAlone(farewell{end, away.ended}) // otherwise the namespace is released when it is given up
 }

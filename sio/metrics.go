@@ -24,6 +24,7 @@ type metrics struct {
 	recoveryEvents prometheus.Gauge
 	recoveryBytes  prometheus.Gauge
 	recoveryAbsent prometheus.Gauge
+	journalGaps    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -59,10 +60,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		joinsRefused: counter("joins_refused_total", "Joins refused because the socket would be in too many rooms."),
 		recoveries: vec("recoveries_total",
 			"Clients that wanted back what they were, by outcome: recovered, unknown pid, offset gone, other user, too much, "+
-				"too many rooms, refused, left.", "outcome"),
+				"too many rooms, refused, left, store unavailable.", "outcome"),
 		recoveryEvents: gauge("recovery_events", "Events that are kept for clients that have lost their connection."),
 		recoveryBytes:  gauge("recovery_bytes", "Bytes that these events and clients take."),
 		recoveryAbsent: gauge("recovery_absent_clients", "Sockets that are kept for clients that have lost their connection."),
+		journalGaps:    counter("recovery_gaps_total", "Times that entries of the journal could not be read, or had gone."),
 		panics:         counter("handler_panics_total", "Panics of event handlers that were caught."),
 	}
 }

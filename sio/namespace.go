@@ -29,6 +29,7 @@ const (
 	GroupRoom     = adapter.Room
 	GroupUser     = adapter.User
 	GroupOne      = adapter.One
+	GroupOrigin   = adapter.Origin // the sockets whose ids have one tag, see TagOf
 )
 
 // Namespace holds the sockets that have joined it.

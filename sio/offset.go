@@ -44,6 +44,7 @@ func parseOffset(text string) (offset, bool) {
 type offsets struct {
 	start time.Time // immutable, with its monotonic reading
 	last  atomic.Uint64
+	ahead atomic.Int64 // by how much another clock counts, in nanoseconds
 }
 
 func newOffsets() *offsets { return &offsets{start: time.Now()} }
@@ -66,5 +67,10 @@ func (c *offsets) now() offset { return c.at(time.Since(c.start)) }
 func (c *offsets) ago(d time.Duration) offset { return c.at(time.Since(c.start) - d) }
 
 func (c *offsets) at(d time.Duration) offset {
-	return offset(c.start.Add(d).UnixMilli()) << sequenceBits
+	return offset(c.start.Add(d+time.Duration(c.ahead.Load())).UnixMilli()) << sequenceBits
+}
+
+// set makes another clock count, whose time is known now.
+func (c *offsets) set(now time.Time) {
+	c.ahead.Store(int64(now.Sub(c.start.Add(time.Since(c.start)))))
 }

@@ -14,6 +14,8 @@ type recorded struct {
 	target  Target
 	packets *outgoing // for those who come back
 	size    int
+	// gap says that this is no event: there are some that were not recorded.
+	gap bool
 }
 
 // recordedOverhead is what a recorded event costs beside its bytes.

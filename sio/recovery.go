@@ -20,11 +20,29 @@ type Recovery struct {
 	// MaxBytes is what events and the state of clients that are away may take,
 	// all namespaces together.
 	MaxBytes int `yaml:"max_bytes"`
+	// Store is where these are kept: StoreMemory or StoreRedis.
+	Store string `yaml:"store"`
+	// MaxEvents is how many events a journal keeps, all namespaces and servers
+	// together.
+	MaxEvents int `yaml:"max_events"`
+	// Timeout is how long a journal may take to answer.
+	Timeout time.Duration `yaml:"timeout"`
 }
+
+// Where events and clients are kept.
+const (
+	// StoreMemory: in this process. A client has to come back to it.
+	StoreMemory = "memory"
+	// StoreRedis: in a journal, see Server.Share. Nobody can come back before.
+	StoreRedis = "redis"
+)
 
 // defaultRecovery is off; the time is Socket.IO's.
 func defaultRecovery() Recovery {
-	return Recovery{MaxDisconnection: 2 * time.Minute, MaxBytes: 64 << 20}
+	return Recovery{
+		MaxDisconnection: 2 * time.Minute, MaxBytes: 64 << 20,
+		Store: StoreMemory, MaxEvents: 100_000, Timeout: 2 * time.Second,
+	}
 }
 
 func (c *Recovery) faults() []error {
@@ -34,6 +52,15 @@ func (c *Recovery) faults() []error {
 	}
 	if c.MaxBytes < 1 {
 		faults = append(faults, fmt.Errorf("recovery.max_bytes: %d is not a positive number", c.MaxBytes))
+	}
+	if c.Store != StoreMemory && c.Store != StoreRedis {
+		faults = append(faults, fmt.Errorf("recovery.store: %q is neither %s nor %s", c.Store, StoreMemory, StoreRedis))
+	}
+	if c.MaxEvents < 1 {
+		faults = append(faults, fmt.Errorf("recovery.max_events: %d is not a positive number", c.MaxEvents))
+	}
+	if c.Timeout <= 0 {
+		faults = append(faults, fmt.Errorf("recovery.timeout: %v is not a positive time", c.Timeout))
 	}
 	return faults
 }
@@ -75,7 +102,11 @@ type absentee struct {
 	// zero if there was none, and away when it ended.
 	since, last, away offset
 	stays             stays
-	// ended is closed when the Handler was told of the end.
+	// ongoing says that the socket had not ended when this was written down, at
+	// away. It is so in tickets alone.
+	ongoing bool
+	// ended is closed when the Handler was told of the end. It is nil where
+	// another server has told it.
 	ended chan struct{}
 }
 
@@ -111,6 +142,7 @@ type recovery struct {
 	server    *Server
 	store     recoveryStore
 	clock     *offsets
+	shared    *shared // nil without a journal
 	namespace string
 
 	// mu comes before Socket.mu, see docs/architecture.md. All tracks of the
@@ -127,7 +159,20 @@ func newRecovery(s *Server, namespace string) *recovery {
 	if s.store == nil {
 		return nil
 	}
-	return &recovery{server: s, store: s.store, clock: s.clock, namespace: namespace}
+	r := &recovery{server: s, store: s.store, clock: s.clock, shared: s.shared, namespace: namespace}
+	if r.shared != nil {
+		r.last = offset(r.shared.position.Load())
+	}
+	return r
+}
+
+// now is an offset: everything that was recorded up to it, and nothing behind
+// it, was queued for its receivers; mu is held.
+func (r *recovery) now() offset {
+	if r.shared == nil {
+		return r.last
+	}
+	return max(r.last, offset(r.shared.done.Load()))
 }
 
 // newStore returns nil if the configuration has no recovery.
@@ -167,9 +212,9 @@ func (r *recovery) record(p *parser.Packet, options engineio.Options, t Target) 
 // not come back after it. So such an event gets one: of what came before it.
 func (r *recovery) stamp(e *Event, p *parser.Packet, options engineio.Options, t Target) (*outgoing, offset) {
 	switch {
-	case !e.Volatile:
+	case !e.Volatile && r.shared == nil:
 		return r.record(p, options, t)
-	case !endsInText(p.Data):
+	case !endsInText(p.Data), r.shared != nil && r.last == 0: // nobody can come back yet
 		return newOutgoing(p, options), 0
 	case r.last == 0:
 		r.last = r.clock.next()
@@ -183,10 +228,15 @@ func endsInText(array []byte) bool {
 	return elements[len(elements)-1] == '"'
 }
 
-// recordFor records events for one socket.
+// recordFor records events for one socket. In a journal, which cannot be
+// written under a lock, they are not.
 func (r *recovery) recordFor(s *Socket, events []*outgoing) []*outgoing {
 	recorded := make([]*outgoing, len(events))
 	for i, o := range events {
+		if r.shared != nil {
+			recorded[i], _ = r.stamp(&Event{Volatile: true}, o.packet, o.options, Target{})
+			continue
+		}
 		recorded[i], s.track.last = r.record(o.packet, o.options, Target{IDs: []string{s.member.ID}})
 	}
 	return recorded
@@ -194,7 +244,7 @@ func (r *recovery) recordFor(s *Socket, events []*outgoing) []*outgoing {
 
 // depart notes that somebody will not come back; mu is held.
 func (r *recovery) depart() {
-	if r.present--; r.present == 0 {
+	if r.present--; r.present == 0 && r.shared == nil {
 		r.store.forget(r.namespace)
 	}
 }
@@ -220,12 +270,7 @@ func (r *recovery) emit(n *Namespace, t Target, e *Event, p *parser.Packet) *Del
 	options := e.options()
 	options.Tally = d.tally
 	packet, at := r.stamp(e, p, options, t)
-	flushes := sockets[:0] // those whose writing is up to us
-	for _, s := range sockets {
-		if flush, _ := s.queueRecorded(packet, at); flush { // who has left, or is too slow, is no error of the others
-			flushes = append(flushes, s)
-		}
-	}
+	flushes := queueFor(sockets, packet, at)
 	r.mu.Unlock()
 	n.server.metrics.emitted.Inc()
 	n.server.metrics.deliveries.Add(float64(d.Matched))
@@ -233,6 +278,43 @@ func (r *recovery) emit(n *Namespace, t Target, e *Event, p *parser.Packet) *Del
 	clear(sockets)
 	*pooled = sockets[:0]
 	receivers.Put(pooled)
+	return d
+}
+
+// queueFor queues an event for sockets, and returns those whose writing is up to
+// the caller; recovery.mu is held.
+func queueFor(sockets []*Socket, packet *outgoing, at offset) (flushes []*Socket) {
+	flushes = sockets[:0]
+	for _, s := range sockets {
+		if flush, _ := s.queueRecorded(packet, at); flush { // who has left, or is too slow, is no error of the others
+			flushes = append(flushes, s)
+		}
+	}
+	return flushes
+}
+
+// hear is emit for an event of the journal. What was there before clients can
+// come back is recorded only.
+func (r *recovery) hear(n *Namespace, rec *record, kept *recorded) *Delivery {
+	r.mu.Lock()
+	r.last = kept.offset
+	r.store.record(r.namespace, kept)
+	if rec.gap || !r.shared.isPresent() {
+		r.mu.Unlock()
+		return &Delivery{}
+	}
+	sockets := n.index.Match(nil, rec.target)
+	d, packet := &Delivery{Matched: len(sockets)}, kept.packets
+	if rec.tracked && len(sockets) > 0 {
+		d.tally = engineio.NewTally(len(sockets))
+		options := packet.options
+		options.Tally = d.tally
+		packet = newOutgoing(packet.packet, options)
+	}
+	flushes := queueFor(sockets, packet, kept.offset)
+	r.mu.Unlock()
+	n.server.metrics.deliveries.Add(float64(d.Matched))
+	flush(flushes)
 	return d
 }
 

@@ -34,8 +34,9 @@ type Server struct {
 
 	workers workers
 
-	clock *offsets
-	store recoveryStore // nil without recovery; immutable
+	clock  *offsets
+	store  recoveryStore // nil without recovery; immutable
+	shared *shared       // nil without a journal; immutable
 }
 
 // New makes a server. Its metrics are registered with reg.
@@ -46,6 +47,7 @@ func New(cfg Config, handler Handler, log *slog.Logger, reg prometheus.Registere
 	s := &Server{cfg: cfg, handler: handler, log: log, metrics: newMetrics(reg)}
 	s.clock = newOffsets()
 	s.store = newStore(s)
+	s.shared = newShared(s)
 	var err error
 	if s.namespaces, err = newDirectory(s); err != nil {
 		return nil, err
@@ -138,6 +140,7 @@ func (s *Server) Close(ctx context.Context) {
 	defer stop()
 	s.engine.Close(ctx)
 	s.wg.Wait()
+	s.shared.close(ctx)
 	s.cancel()
 	s.workers.close()
 	s.connects.Stop()

@@ -27,7 +27,7 @@ const (
 // Socket is one client in one namespace.
 type Socket struct {
 	// Immutable. member.User is set when the client is let in, and member.ID
-	// once more if it is back (Socket.comeBack).
+	// and Origin once more if it is back (Socket.comeBack).
 	namespace *Namespace
 	conn      *conn
 	auth      json.RawMessage
@@ -51,14 +51,16 @@ func newSocket(n *Namespace, c *conn, auth []byte) *Socket {
 		s.auth = json.RawMessage(`{}`)
 	}
 	s.member.ID, s.member.Value = c.socketID(n), s
+	s.member.Origin = TagOf(s.member.ID)
 	return s
 }
 
 // ID is the socket's id, as the client knows it.
 func (s *Socket) ID() string { return s.member.ID }
 
-// TagOf is what a socket's id begins with: Config.Engine.Tag of the node that it
-// is on. It is "" for what is no id.
+// TagOf is what a socket's id begins with: Config.Engine.Tag of the node that has
+// made it, where the socket still is unless its client came back elsewhere. It is
+// "" for what is no id.
 func TagOf(id string) string { return engineio.TagOf(id) }
 
 // Namespace is where the socket is.
@@ -113,7 +115,8 @@ func (s *Socket) Join(rooms ...string) error {
 		s.conn.server.metrics.joinsRefused.Inc()
 	}
 	if err == nil && s.track != nil {
-		s.track.stays.join(rooms, r.last)
+		s.track.stays.join(rooms, r.now())
+		s.moved()
 	}
 	return err
 }
@@ -126,16 +129,29 @@ func (s *Socket) Leave(rooms ...string) {
 	s = r.heir(s)
 	s.namespace.index.Leave(&s.member, rooms)
 	if s.track != nil {
-		s.track.stays.leave(rooms, r.last)
+		s.track.stays.leave(rooms, r.now())
+		s.moved()
+	}
+}
+
+// moved says that the socket's rooms have changed; recovery.mu is held.
+func (s *Socket) moved() {
+	if h := s.namespace.recovery.shared; h != nil {
+		h.guests.touch(s.track.pid)
 	}
 }
 
 // Emit sends an event to this socket alone. The error is a *FieldError,
 // ErrClosed or ErrSlowConsumer; after the last two a client that is given back
-// what it missed still gets it.
+// what it missed still gets it. With a journal it may be ErrUncertain, and is nil
+// for a client that has left.
 func (s *Socket) Emit(e *Event) error {
 	p, err := e.packet(s.namespace.name)
 	if err != nil {
+		return err
+	}
+	if h := s.conn.server.shared; h != nil && !e.Volatile {
+		_, err := h.emit(s.namespace, Target{IDs: []string{s.member.ID}}, e, p)
 		return err
 	}
 	if r := s.namespace.recovery; r != nil {

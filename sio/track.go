@@ -32,6 +32,7 @@ type comeback struct {
 	missed   []*recorded
 	size     int // of their frames
 	upTo     offset
+	taken    bool // the absentee is this server's, and nobody else can come back as it
 }
 
 // The outcomes of a client's attempt to come back.
@@ -44,6 +45,7 @@ const (
 	outTooManyRooms = "too many rooms"
 	outRefused      = "refused"
 	outLeft         = "left"
+	outUnavailable  = "store unavailable"
 )
 
 // newTrack takes the claim out of what the client gave as auth.
@@ -79,9 +81,16 @@ func (s *Socket) Recovered() bool {
 }
 
 // recall looks for the absentee that a client claims to be.
-func (s *Socket) recall() {
+func (s *Socket) recall(ctx context.Context) {
 	t := s.track
-	if t == nil || t.claim.pid == "" {
+	if t == nil {
+		return
+	}
+	if h := s.conn.server.shared; h != nil {
+		h.recall(ctx, s)
+		return
+	}
+	if t.claim.pid == "" {
 		return
 	}
 	a := s.namespace.recovery.store.find(t.claim.pid)
@@ -97,6 +106,10 @@ func (s *Socket) recall() {
 // no lock is held here.
 func (s *Socket) awaitEnd(ctx context.Context, w *Welcome) {
 	if s.Recovering() == "" || w.User != s.track.comeback.absentee.user {
+		return
+	}
+	if h := s.conn.server.shared; h != nil {
+		h.claim(ctx, s)
 		return
 	}
 	select {
@@ -123,6 +136,9 @@ func (s *Socket) gather(c *comeback) string {
 	}
 	c.upTo = from
 	for _, e := range events {
+		if e.gap {
+			return outOffset
+		}
 		c.upTo = e.offset
 		if c.reader.gets(&e.target, e.offset) {
 			c.missed = append(c.missed, e)
@@ -148,14 +164,16 @@ func (c *comeback) fits(s *Socket, first []*outgoing) bool {
 func (r *recovery) start(a *absentee, claimed string) (_ offset, known bool) {
 	at, ok := parseOffset(claimed)
 	switch {
-	case a.last == 0: // there was nothing to get
+	case a.last == 0 && (!a.ongoing || claimed == ""): // there was nothing to get
 		return a.away, true
 	case claimed == "": // it has got nothing
 		return a.since, a.since >= a.stays.floor
-	case !ok || at > a.last:
+	case !ok || at > a.last && !a.ongoing:
 		return 0, false
 	case at == a.last: // it has got everything
 		return a.away, true
+	case r.shared != nil && at <= a.since: // what came with it was not recorded
+		return a.since, a.since >= a.stays.floor
 	}
 	// One before since is of another connection of the client, before this one.
 	from := max(at, a.since)
@@ -187,22 +205,39 @@ func (s *Socket) comeBack(w *Welcome, first []*outgoing) (rooms []string) {
 	case !c.fits(s, first):
 		outcome = outTooMuch
 	}
-	if !r.store.take(a) {
+	if !s.takeBack(c) {
 		s.countRecovery(outUnknown) // somebody was faster, or time is over
 		return w.Rooms
 	}
-	r.server.namespaces.release(a.namespace)
 	s.countRecovery(cmp.Or(outcome, outRecovered))
 	if outcome != "" {
-		r.depart()
+		if r.shared == nil {
+			r.depart()
+		}
 		return w.Rooms
 	}
-	r.present-- // begin counts the socket instead
+	if r.shared == nil {
+		r.present-- // begin counts the socket instead
+	}
 	s.track.comeback = c
-	s.member.ID = a.id
+	s.member.ID, s.member.Origin = a.id, TagOf(a.id)
 	s.track.recovered, s.track.pid = true, a.pid
 	s.track.since, s.track.last, s.track.stays = a.since, a.last, a.stays.clone()
 	return rooms
+}
+
+// takeBack makes an absentee this socket's, unless it is somebody else's
+// already. recovery.mu is held.
+func (s *Socket) takeBack(c *comeback) bool {
+	r := s.namespace.recovery
+	if r.shared != nil {
+		return c.taken
+	}
+	if !r.store.take(c.absentee) {
+		return false
+	}
+	r.server.namespaces.release(c.absentee.namespace)
+	return true
 }
 
 // union is both lists of rooms, each room once.
@@ -219,9 +254,15 @@ func (s *Socket) begin(rooms []string, events []*outgoing) []*outgoing {
 	r, t := s.namespace.recovery, s.track
 	r.present++
 	if !t.recovered {
-		t.pid, t.since = rand.Text(), r.last
+		t.since = r.now()
+		if r.shared == nil || r.shared.isPresent() {
+			t.pid = rand.Text()
+		}
 	}
-	t.stays.join(rooms, r.last)
+	t.stays.join(rooms, r.now())
+	if r.shared != nil && t.pid != "" {
+		r.shared.guests.begin(s)
+	}
 	first := []*outgoing{s.connectPacket()}
 	if t.recovered {
 		for _, e := range t.comeback.missed {
@@ -248,16 +289,24 @@ func (t *track) deliverable(events []*outgoing) []*outgoing {
 // back by itself, maybe at the cost of others. recovery.mu is held.
 func (t *track) end(s *Socket, end End) (away *absentee, gone []*absentee) {
 	r := s.namespace.recovery
-	if !end.returns() {
+	if !end.returns() || t.pid == "" {
 		r.depart()
+		if r.shared != nil {
+			r.shared.guests.drop(s)
+		}
 		return nil, nil
 	}
 	away = &absentee{
 		namespace: s.namespace, pid: t.pid, id: s.member.ID, user: s.member.User,
-		since: t.since, last: t.last, away: r.last, stays: t.stays,
+		since: t.since, last: t.last, away: r.now(), stays: t.stays,
 		ended: make(chan struct{}),
 	}
 	t.stays = stays{} // they are the absentee's, and what it is never changes
+	if r.shared != nil {
+		r.depart()
+		r.shared.guests.end(s, away)
+		return away, nil
+	}
 	return away, r.store.keep(away)
 }
 

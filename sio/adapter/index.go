@@ -7,13 +7,14 @@ import (
 )
 
 // Member is one socket's entry in an Index. Embed it in the socket; its zero
-// value is in no index. ID, User and Value must be set before Add and not be
+// value is in no index. ID, User, Origin and Value must be set before Add and not be
 // changed after it. A member may have the id of one that is about to be
 // removed; the id then stands for the newer one.
 type Member[M any] struct {
-	ID    string
-	User  string // "" belongs to no user
-	Value M
+	ID     string
+	User   string // "" belongs to no user
+	Origin string // whose id it is; "" is nobody's
+	Value  M
 
 	// Guarded by the index's lock.
 	present bool
@@ -30,11 +31,12 @@ type Index[M any] struct {
 	maxRooms  int
 	interest  *Interest // nil if nobody is interested
 
-	mu    sync.RWMutex
-	ids   map[string]*Member[M]
-	all   group[M]
-	users groups[M]
-	rooms groups[M]
+	mu      sync.RWMutex
+	ids     map[string]*Member[M]
+	all     group[M]
+	users   groups[M]
+	rooms   groups[M]
+	origins map[string]int // how many members each has
 }
 
 // Errors of Join.
@@ -45,7 +47,10 @@ var (
 
 // NewIndex makes an empty index whose members may be in maxRooms rooms each.
 func NewIndex[M any](maxRooms int) *Index[M] {
-	return &Index[M]{maxRooms: maxRooms, ids: map[string]*Member[M]{}, users: groups[M]{}, rooms: groups[M]{}}
+	return &Index[M]{
+		maxRooms: maxRooms,
+		ids:      map[string]*Member[M]{}, users: groups[M]{}, rooms: groups[M]{}, origins: map[string]int{},
+	}
 }
 
 // Tell has the index tell of its groups, as those of a namespace, when they get
@@ -80,6 +85,8 @@ func (x *Index[M]) Has(kind Kind, name string) bool {
 		return x.users[name] != nil
 	case One:
 		return x.ids[name] != nil
+	case Origin:
+		return x.origins[name] > 0
 	default:
 		return len(x.all.members) > 0
 	}
@@ -102,6 +109,10 @@ func (x *Index[M]) Add(m *Member[M], rooms []string) error {
 		m.user = x.users.join(m.User, m)
 		x.came(User, m.User, len(m.user.group.members))
 	}
+	if m.Origin != "" {
+		x.origins[m.Origin]++
+		x.came(Origin, m.Origin, x.origins[m.Origin])
+	}
 	return nil
 }
 
@@ -123,6 +134,12 @@ func (x *Index[M]) Remove(m *Member[M]) {
 	if m.User != "" {
 		x.users.leave(m.user, func(last *Member[M], to int) { last.user.index = to })
 		x.went(User, m.User, len(m.user.group.members))
+	}
+	if m.Origin != "" {
+		if x.origins[m.Origin]--; x.origins[m.Origin] == 0 {
+			delete(x.origins, m.Origin)
+			x.went(Origin, m.Origin, 0)
+		}
 	}
 	for _, p := range m.rooms {
 		x.leave(p)

@@ -15,6 +15,8 @@ const (
 	User
 	// One is the member with an id. Only an Interest with WithIDs is told.
 	One
+	// Origin is the members whose ids were made by one node.
+	Origin
 )
 
 // Group is a set of members that somebody may send to.
