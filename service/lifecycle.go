@@ -32,7 +32,7 @@ func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
 	})
 	failed := backendFailure(err)
 	if failed == nil {
-		failed = invalidReply(g.apply(s, reply))
+		failed = invalidReply(g.apply(s, reply)) //nolint:contextcheck // what was begun is ended, and Recovery.Timeout bounds it
 	}
 	g.lifecycle(ctx, s, "connected", failed)
 }
@@ -47,7 +47,10 @@ func (g *Gateway) settle(ctx context.Context, s *sio.Socket) {
 	ctx, cancel := context.WithTimeout(ctx, settlePatience)
 	defer cancel()
 	namespace := s.Namespace().Name()
-	groups := []sio.Group{{Namespace: namespace, Kind: sio.GroupEveryone}}
+	groups := []sio.Group{
+		{Namespace: namespace, Kind: sio.GroupEveryone},
+		{Namespace: namespace, Kind: sio.GroupOrigin, Name: sio.TagOf(s.ID())},
+	}
 	if user := s.User(); user != "" {
 		groups = append(groups, sio.Group{Namespace: namespace, Kind: sio.GroupUser, Name: user})
 	}

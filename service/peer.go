@@ -34,6 +34,10 @@ func (s *Service) Do(call *clusterv1.Call) (*clusterv1.Reply, cluster.Later) {
 		return s.doLeave(r.LeaveRoom), nil
 	case *clusterv1.Call_Disconnect:
 		return s.doDisconnect(r.Disconnect), nil
+	case *clusterv1.Call_Receipt:
+		return nil, s.doReceipt(r.Receipt)
+	case *clusterv1.Call_LetGo:
+		return nil, s.doLetGo(r.LetGo)
 	default:
 		return &clusterv1.Reply{}, s.doRead(call)
 	}
@@ -47,7 +51,7 @@ func (s *Service) doEmit(c *checker, e emission) (*clusterv1.Reply, cluster.Late
 	if err != nil {
 		return none, nil
 	}
-	delivery, err := e.deliver(ns)
+	delivery, err := e.deliverHere(ns)
 	if err != nil {
 		return none, nil
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 
 	clusterv1 "github.com/seed52a35d2d/realtime-server/gen/realtime/cluster/v1"
@@ -64,7 +65,10 @@ func (s *Service) emit(
 	if err != nil {
 		return "", nil, err
 	}
-	delivery, err := e.deliver(ns)
+	delivery, err := e.deliver(ns) //nolint:contextcheck // what was begun is ended, and Recovery.Timeout bounds it
+	if errors.Is(err, sio.ErrUncertain) {
+		return "", nil, errClusterUnavailable
+	}
 	if err != nil {
 		return "", nil, c.unsound()
 	}
@@ -83,10 +87,19 @@ func (e *emission) deliver(ns *sio.Namespace) (*sio.Delivery, error) {
 	return ns.Emit(e.target, e.event)
 }
 
+// deliverHere does so for another node that was asked to deliver it.
+func (e *emission) deliverHere(ns *sio.Namespace) (*sio.Delivery, error) {
+	e.event.Tracked = e.level == realtimev1.ReportLevel_REPORT_LEVEL_WRITTEN
+	return ns.EmitHere(e.target, e.event)
+}
+
 // spread has other nodes deliver the event, too, and reports what became of it.
 func (s *Service) spread(
 	ctx context.Context, ns *sio.Namespace, e emission, local *sio.Delivery,
 ) (*realtimev1.DeliveryReport, error) {
+	if local.Entry != "" { // all nodes have it, whether or not they can say so
+		return s.receipts(ctx, ns, e, local), nil
+	}
 	if e.level == realtimev1.ReportLevel_REPORT_LEVEL_NONE {
 		err := s.peers.Tell(ctx, cluster.AudienceOf(ns.Name(), e.target), e.call)
 		return e.degrade(&realtimev1.DeliveryReport{Level: e.level}, err != nil)

@@ -18,7 +18,7 @@ func AudienceOf(namespace string, t sio.Target) Audience {
 	case t.Everyone:
 		return Audience{ofNamespace(namespace)}
 	case len(t.Rooms) == 0 && len(t.Users) == 0:
-		return nodesOf(t.IDs)
+		return originsOf(namespace, t.IDs)
 	case len(t.Rooms) == 1 && len(t.Users)+len(t.IDs) == 0:
 		return Audience{ofRoom(namespace, t.Rooms[0])}
 	case len(t.Users) == 1 && len(t.Rooms)+len(t.IDs) == 0:
@@ -28,12 +28,15 @@ func AudienceOf(namespace string, t sio.Target) Audience {
 	}
 }
 
-// nodesOf are the channels of the nodes that connections are on, each once.
-func nodesOf(ids []string) Audience {
+// NodeOf is the audience of one node alone.
+func NodeOf(tag string) Audience { return Audience{ofNode(tag)} }
+
+// originsOf are the channels of the nodes that connections may be on, each once.
+func originsOf(namespace string, ids []string) Audience {
 	var channels Audience
 	for _, id := range ids {
 		tag := sio.TagOf(id)
-		if channel := ofNode(tag); tag != "" && !slices.Contains(channels, channel) {
+		if channel := ofOrigin(namespace, tag); tag != "" && !slices.Contains(channels, channel) {
 			channels = append(channels, channel)
 		}
 	}
@@ -47,6 +50,8 @@ func channelOf(g sio.Group) string {
 		return ofRoom(g.Namespace, g.Name)
 	case sio.GroupUser:
 		return ofUser(g.Namespace, g.Name)
+	case sio.GroupOrigin:
+		return ofOrigin(g.Namespace, g.Name)
 	default:
 		return ofNamespace(g.Namespace)
 	}

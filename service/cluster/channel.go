@@ -16,6 +16,10 @@ func ofNamespace(namespace string) string { return "s:" + namespace }
 // ofRoom is the channel of all nodes that have a member of a room.
 func ofRoom(namespace, room string) string { return "r:" + namespace + "," + room }
 
+// ofOrigin is the channel of all nodes that have a connection whose id a node has
+// made: that node itself, and those where its clients came back.
+func ofOrigin(namespace, tag string) string { return "o:" + namespace + "," + tag }
+
 // ofUser is the channel of all nodes that have a connection of a user in a
 // namespace.
 func ofUser(namespace, user string) string { return "u:" + namespace + "," + user }
@@ -30,6 +34,8 @@ func kindOf(channel string) string {
 		return "namespace"
 	case "r":
 		return "room"
+	case "o":
+		return "connection"
 	default:
 		return "user"
 	}

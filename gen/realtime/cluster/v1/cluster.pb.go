@@ -166,6 +166,8 @@ type Call struct {
 	//	*Call_ListConnections
 	//	*Call_ListRooms
 	//	*Call_CountConnections
+	//	*Call_Receipt
+	//	*Call_LetGo
 	Request       isCall_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -312,6 +314,24 @@ func (x *Call) GetCountConnections() *v1.CountConnectionsRequest {
 	return nil
 }
 
+func (x *Call) GetReceipt() *Receipt {
+	if x != nil {
+		if x, ok := x.Request.(*Call_Receipt); ok {
+			return x.Receipt
+		}
+	}
+	return nil
+}
+
+func (x *Call) GetLetGo() *LetGo {
+	if x != nil {
+		if x, ok := x.Request.(*Call_LetGo); ok {
+			return x.LetGo
+		}
+	}
+	return nil
+}
+
 type isCall_Request interface {
 	isCall_Request()
 }
@@ -366,6 +386,16 @@ type Call_CountConnections struct {
 	CountConnections *v1.CountConnectionsRequest `protobuf:"bytes,19,opt,name=count_connections,json=countConnections,proto3,oneof"`
 }
 
+type Call_Receipt struct {
+	// Report on an event that has come by the journal; the reply is a report.
+	Receipt *Receipt `protobuf:"bytes,30,opt,name=receipt,proto3,oneof"`
+}
+
+type Call_LetGo struct {
+	// Let go of a client that has come to the sender; the reply is empty.
+	LetGo *LetGo `protobuf:"bytes,31,opt,name=let_go,json=letGo,proto3,oneof"`
+}
+
 func (*Call_Send) isCall_Request() {}
 
 func (*Call_Broadcast) isCall_Request() {}
@@ -385,6 +415,111 @@ func (*Call_ListConnections) isCall_Request() {}
 func (*Call_ListRooms) isCall_Request() {}
 
 func (*Call_CountConnections) isCall_Request() {}
+
+func (*Call_Receipt) isCall_Request() {}
+
+func (*Call_LetGo) isCall_Request() {}
+
+// Receipt asks what a node has done with an event.
+type Receipt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's place in the journal.
+	Entry string `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	// How much the sender wants to know.
+	Level         v1.ReportLevel `protobuf:"varint,2,opt,name=level,proto3,enum=realtime.v1.ReportLevel" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receipt) Reset() {
+	*x = Receipt{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipt) ProtoMessage() {}
+
+func (x *Receipt) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Receipt) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Receipt) GetLevel() v1.ReportLevel {
+	if x != nil {
+		return x.Level
+	}
+	return v1.ReportLevel(0)
+}
+
+// LetGo names a client that a node takes for its own.
+type LetGo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's secret.
+	Pid           string `protobuf:"bytes,1,opt,name=pid,proto3" json:"pid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LetGo) Reset() {
+	*x = LetGo{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LetGo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LetGo) ProtoMessage() {}
+
+func (x *LetGo) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LetGo.ProtoReflect.Descriptor instead.
+func (*LetGo) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LetGo) GetPid() string {
+	if x != nil {
+		return x.Pid
+	}
+	return ""
+}
 
 // Reply is what came of a call on one node.
 type Reply struct {
@@ -415,7 +550,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[2]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +562,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[2]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +575,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{2}
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Reply) GetCall() uint64 {
@@ -636,7 +771,7 @@ type Connected struct {
 
 func (x *Connected) Reset() {
 	*x = Connected{}
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -648,7 +783,7 @@ func (x *Connected) String() string {
 func (*Connected) ProtoMessage() {}
 
 func (x *Connected) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[3]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -661,7 +796,7 @@ func (x *Connected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connected.ProtoReflect.Descriptor instead.
 func (*Connected) Descriptor() ([]byte, []int) {
-	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{3}
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Connected) GetPattern() string {
@@ -699,7 +834,7 @@ type Counted struct {
 
 func (x *Counted) Reset() {
 	*x = Counted{}
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +846,7 @@ func (x *Counted) String() string {
 func (*Counted) ProtoMessage() {}
 
 func (x *Counted) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +859,7 @@ func (x *Counted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counted.ProtoReflect.Descriptor instead.
 func (*Counted) Descriptor() ([]byte, []int) {
-	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{4}
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Counted) GetConnections() int64 {
@@ -754,7 +889,7 @@ const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12/\n" +
 	"\x04call\x18\x04 \x01(\v2\x19.realtime.cluster.v1.CallH\x00R\x04call\x122\n" +
 	"\x05reply\x18\x05 \x01(\v2\x1a.realtime.cluster.v1.ReplyH\x00R\x05replyB\x06\n" +
-	"\x04body\"\x80\x06\n" +
+	"\x04body\"\xef\x06\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x125\n" +
 	"\bpatience\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bpatience\x12.\n" +
@@ -772,8 +907,15 @@ const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"\x10list_connections\x18\x11 \x01(\v2#.realtime.v1.ListConnectionsRequestH\x00R\x0flistConnections\x12>\n" +
 	"\n" +
 	"list_rooms\x18\x12 \x01(\v2\x1d.realtime.v1.ListRoomsRequestH\x00R\tlistRooms\x12S\n" +
-	"\x11count_connections\x18\x13 \x01(\v2$.realtime.v1.CountConnectionsRequestH\x00R\x10countConnectionsB\t\n" +
-	"\arequest\"\xc8\x05\n" +
+	"\x11count_connections\x18\x13 \x01(\v2$.realtime.v1.CountConnectionsRequestH\x00R\x10countConnections\x128\n" +
+	"\areceipt\x18\x1e \x01(\v2\x1c.realtime.cluster.v1.ReceiptH\x00R\areceipt\x123\n" +
+	"\x06let_go\x18\x1f \x01(\v2\x1a.realtime.cluster.v1.LetGoH\x00R\x05letGoB\t\n" +
+	"\arequest\"O\n" +
+	"\aReceipt\x12\x14\n" +
+	"\x05entry\x18\x01 \x01(\tR\x05entry\x12.\n" +
+	"\x05level\x18\x02 \x01(\x0e2\x18.realtime.v1.ReportLevelR\x05level\"\x19\n" +
+	"\x05LetGo\x12\x10\n" +
+	"\x03pid\x18\x01 \x01(\tR\x03pid\"\xc8\x05\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12.\n" +
@@ -814,67 +956,73 @@ func file_realtime_cluster_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_realtime_cluster_v1_cluster_proto_rawDescData
 }
 
-var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_realtime_cluster_v1_cluster_proto_goTypes = []any{
 	(*Message)(nil),                    // 0: realtime.cluster.v1.Message
 	(*Call)(nil),                       // 1: realtime.cluster.v1.Call
-	(*Reply)(nil),                      // 2: realtime.cluster.v1.Reply
-	(*Connected)(nil),                  // 3: realtime.cluster.v1.Connected
-	(*Counted)(nil),                    // 4: realtime.cluster.v1.Counted
-	(*durationpb.Duration)(nil),        // 5: google.protobuf.Duration
-	(*v1.SendRequest)(nil),             // 6: realtime.v1.SendRequest
-	(*v1.BroadcastRequest)(nil),        // 7: realtime.v1.BroadcastRequest
-	(*v1.SendWithAckRequest)(nil),      // 8: realtime.v1.SendWithAckRequest
-	(*v1.JoinRoomRequest)(nil),         // 9: realtime.v1.JoinRoomRequest
-	(*v1.LeaveRoomRequest)(nil),        // 10: realtime.v1.LeaveRoomRequest
-	(*v1.DisconnectRequest)(nil),       // 11: realtime.v1.DisconnectRequest
-	(*v1.GetConnectionRequest)(nil),    // 12: realtime.v1.GetConnectionRequest
-	(*v1.ListConnectionsRequest)(nil),  // 13: realtime.v1.ListConnectionsRequest
-	(*v1.ListRoomsRequest)(nil),        // 14: realtime.v1.ListRoomsRequest
-	(*v1.CountConnectionsRequest)(nil), // 15: realtime.v1.CountConnectionsRequest
-	(v1.ErrorReason)(0),                // 16: realtime.v1.ErrorReason
-	(*v1.DeliveryReport)(nil),          // 17: realtime.v1.DeliveryReport
-	(*v1.SendWithAckResponse)(nil),     // 18: realtime.v1.SendWithAckResponse
-	(*v1.JoinRoomResponse)(nil),        // 19: realtime.v1.JoinRoomResponse
-	(*v1.LeaveRoomResponse)(nil),       // 20: realtime.v1.LeaveRoomResponse
-	(*v1.DisconnectResponse)(nil),      // 21: realtime.v1.DisconnectResponse
-	(*v1.GetConnectionResponse)(nil),   // 22: realtime.v1.GetConnectionResponse
-	(*v1.ListConnectionsResponse)(nil), // 23: realtime.v1.ListConnectionsResponse
-	(*v1.ListRoomsResponse)(nil),       // 24: realtime.v1.ListRoomsResponse
-	(*structpb.Struct)(nil),            // 25: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),      // 26: google.protobuf.Timestamp
+	(*Receipt)(nil),                    // 2: realtime.cluster.v1.Receipt
+	(*LetGo)(nil),                      // 3: realtime.cluster.v1.LetGo
+	(*Reply)(nil),                      // 4: realtime.cluster.v1.Reply
+	(*Connected)(nil),                  // 5: realtime.cluster.v1.Connected
+	(*Counted)(nil),                    // 6: realtime.cluster.v1.Counted
+	(*durationpb.Duration)(nil),        // 7: google.protobuf.Duration
+	(*v1.SendRequest)(nil),             // 8: realtime.v1.SendRequest
+	(*v1.BroadcastRequest)(nil),        // 9: realtime.v1.BroadcastRequest
+	(*v1.SendWithAckRequest)(nil),      // 10: realtime.v1.SendWithAckRequest
+	(*v1.JoinRoomRequest)(nil),         // 11: realtime.v1.JoinRoomRequest
+	(*v1.LeaveRoomRequest)(nil),        // 12: realtime.v1.LeaveRoomRequest
+	(*v1.DisconnectRequest)(nil),       // 13: realtime.v1.DisconnectRequest
+	(*v1.GetConnectionRequest)(nil),    // 14: realtime.v1.GetConnectionRequest
+	(*v1.ListConnectionsRequest)(nil),  // 15: realtime.v1.ListConnectionsRequest
+	(*v1.ListRoomsRequest)(nil),        // 16: realtime.v1.ListRoomsRequest
+	(*v1.CountConnectionsRequest)(nil), // 17: realtime.v1.CountConnectionsRequest
+	(v1.ReportLevel)(0),                // 18: realtime.v1.ReportLevel
+	(v1.ErrorReason)(0),                // 19: realtime.v1.ErrorReason
+	(*v1.DeliveryReport)(nil),          // 20: realtime.v1.DeliveryReport
+	(*v1.SendWithAckResponse)(nil),     // 21: realtime.v1.SendWithAckResponse
+	(*v1.JoinRoomResponse)(nil),        // 22: realtime.v1.JoinRoomResponse
+	(*v1.LeaveRoomResponse)(nil),       // 23: realtime.v1.LeaveRoomResponse
+	(*v1.DisconnectResponse)(nil),      // 24: realtime.v1.DisconnectResponse
+	(*v1.GetConnectionResponse)(nil),   // 25: realtime.v1.GetConnectionResponse
+	(*v1.ListConnectionsResponse)(nil), // 26: realtime.v1.ListConnectionsResponse
+	(*v1.ListRoomsResponse)(nil),       // 27: realtime.v1.ListRoomsResponse
+	(*structpb.Struct)(nil),            // 28: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
 }
 var file_realtime_cluster_v1_cluster_proto_depIdxs = []int32{
 	1,  // 0: realtime.cluster.v1.Message.call:type_name -> realtime.cluster.v1.Call
-	2,  // 1: realtime.cluster.v1.Message.reply:type_name -> realtime.cluster.v1.Reply
-	5,  // 2: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
-	6,  // 3: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
-	7,  // 4: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
-	8,  // 5: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
-	9,  // 6: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
-	10, // 7: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
-	11, // 8: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
-	12, // 9: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
-	13, // 10: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
-	14, // 11: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
-	15, // 12: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
-	16, // 13: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
-	17, // 14: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
-	18, // 15: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
-	19, // 16: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
-	20, // 17: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
-	21, // 18: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
-	22, // 19: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
-	23, // 20: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
-	24, // 21: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
-	4,  // 22: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
-	25, // 23: realtime.cluster.v1.Connected.metadata:type_name -> google.protobuf.Struct
-	26, // 24: realtime.cluster.v1.Connected.connected_at:type_name -> google.protobuf.Timestamp
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	4,  // 1: realtime.cluster.v1.Message.reply:type_name -> realtime.cluster.v1.Reply
+	7,  // 2: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
+	8,  // 3: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
+	9,  // 4: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
+	10, // 5: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
+	11, // 6: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
+	12, // 7: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
+	13, // 8: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
+	14, // 9: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
+	15, // 10: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
+	16, // 11: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
+	17, // 12: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
+	2,  // 13: realtime.cluster.v1.Call.receipt:type_name -> realtime.cluster.v1.Receipt
+	3,  // 14: realtime.cluster.v1.Call.let_go:type_name -> realtime.cluster.v1.LetGo
+	18, // 15: realtime.cluster.v1.Receipt.level:type_name -> realtime.v1.ReportLevel
+	19, // 16: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
+	20, // 17: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
+	21, // 18: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
+	22, // 19: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
+	23, // 20: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
+	24, // 21: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
+	25, // 22: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
+	26, // 23: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
+	27, // 24: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
+	6,  // 25: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
+	28, // 26: realtime.cluster.v1.Connected.metadata:type_name -> google.protobuf.Struct
+	29, // 27: realtime.cluster.v1.Connected.connected_at:type_name -> google.protobuf.Timestamp
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_realtime_cluster_v1_cluster_proto_init() }
@@ -897,8 +1045,10 @@ func file_realtime_cluster_v1_cluster_proto_init() {
 		(*Call_ListConnections)(nil),
 		(*Call_ListRooms)(nil),
 		(*Call_CountConnections)(nil),
+		(*Call_Receipt)(nil),
+		(*Call_LetGo)(nil),
 	}
-	file_realtime_cluster_v1_cluster_proto_msgTypes[2].OneofWrappers = []any{
+	file_realtime_cluster_v1_cluster_proto_msgTypes[4].OneofWrappers = []any{
 		(*Reply_Report)(nil),
 		(*Reply_Ack)(nil),
 		(*Reply_JoinRoom)(nil),
@@ -915,7 +1065,7 @@ func file_realtime_cluster_v1_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_cluster_v1_cluster_proto_rawDesc), len(file_realtime_cluster_v1_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
