@@ -38,6 +38,7 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 	})
 	p.api.SetPeers(p.cluster)
 	p.gateway.SetPeers(p.cluster)
+	p.shareRecovery(cfg, life, log, reg)
 	p.cluster.Start()
 	p.startBridge(cfg, interest, log, reg)
 	p.ready.trouble = func() string { return p.bus.Health().Reason }
@@ -52,6 +53,9 @@ func (p *parts) leaveCluster() {
 	if p.cluster != nil {
 		_ = p.registry.Close() // waits, and never fails
 		p.closeBridge()
+		if p.journal != nil {
+			p.journal.Close()
+		}
 		p.cluster.Close()
 		_ = p.bus.Close() // nothing is under way
 	}

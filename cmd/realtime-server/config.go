@@ -210,6 +210,7 @@ func (c *Config) Validate() error {
 		c.validateListeners(),
 		c.validateNamespaces(),
 		c.validateAccess(),
+		c.validateRecovery(),
 	}
 	if c.Backend.Target != "" {
 		faults = append(faults, within("backend", c.Backend.Validate()))

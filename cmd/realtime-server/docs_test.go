@@ -269,6 +269,7 @@ func kindOf(c prometheus.Collector, name string) string {
 func TestMetricsPage(t *testing.T) {
 	r := &recorder{Registerer: prometheus.NewRegistry(), t: t, all: map[string]documentedMetric{}}
 	cfg, log := devConfig(t), slog.New(slog.DiscardHandler)
+	cfg.SocketIO.Recovery.Enabled, cfg.SocketIO.Recovery.Store = true, sio.StoreRedis
 	p := &parts{health: health.NewServer(), ready: &readiness{}, log: log}
 	policies, err := p.buildPolicies(cfg, backend.Node{}, log, r)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/apikey"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/internal/journal"
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
 	"github.com/seed52a35d2d/realtime-server/internal/registry"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
@@ -46,6 +47,7 @@ type parts struct {
 	registry *registry.Registry // nil without Redis
 	relay    *relay.Relay       // nil without Redis, or where it is off
 	bridge   *bridge.Bridge     // nil without servers of Node's
+	journal  *journal.Journal   // nil unless clients can come back at any node
 	started  time.Time
 	log      *slog.Logger
 	drain    *drain

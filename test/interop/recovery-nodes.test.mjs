@@ -1,0 +1,151 @@
+// Stock clients that lose one server and come back at another one.
+
+import assert from 'node:assert/strict'
+import { createServer, connect as dial } from 'node:net'
+import { after, test } from 'node:test'
+import { TOKEN, startBackend } from '../lib/backend.mjs'
+import { connect, newestVariants } from '../lib/client.mjs'
+import { eventOf } from '../lib/grpc.mjs'
+import { startRedis } from '../lib/redis.mjs'
+import { startServer } from '../lib/server.mjs'
+import { next, until } from '../lib/wait.mjs'
+
+const redis = await startRedis()
+const backend = await startBackend()
+after(async () => {
+  backend.stop()
+  await redis.stop()
+})
+const config = {
+  redis: { addresses: [redis.address], probe_interval: '200ms', call_timeout: '1s', dial_timeout: '500ms' },
+  socketio: { recovery: { enabled: true, store: 'redis' } },
+}
+
+const readiness = async (server) => (await fetch(`${server.adminUrl}/readyz`)).status
+async function start(t) {
+  const server = await startServer({ backend, config })
+  await until(async () => await readiness(server) === 200, 'ready', 10_000)
+  t.after(async () => server.gone || server.stop())
+  return server
+}
+
+// startSwitch is an address that leads to one server, and later to another one.
+async function startSwitch(t, server) {
+  let to = server
+  const open = new Set()
+  const proxy = createServer((client) => {
+    const [host, port] = to.address.split(':')
+    const upstream = dial(port, host)
+    for (const [a, b] of [[client, upstream], [upstream, client]]) {
+      open.add(a)
+      a.on('error', () => {}).on('close', () => {
+        open.delete(a)
+        b.destroy()
+      })
+      a.pipe(b)
+    }
+  })
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const socket of open) socket.destroy()
+    proxy.close()
+  })
+  return {
+    url: `http://127.0.0.1:${proxy.address().port}`,
+    turn: (server) => { to = server },
+    cut: () => { for (const socket of open) socket.destroy() },
+  }
+}
+
+// enter connects four clients through a switch.
+async function enter(t, door, name, variant = newestVariants[1]) {
+  const clients = await Promise.all([1, 2, 3, 4].map((n) => connect(t, door, variant, { auth: { token: TOKEN, user: `${name} ${n}`, rooms: [name] } })))
+  await Promise.all(clients.map(({ id }) => backend.of('OnConnected', id)))
+  return clients.map((client) => Object.assign(client, { was: client.id }))
+}
+
+const numbers = ({ inbox }) => inbox.items.filter(([name]) => name === 'n').map(([, n]) => n)
+const upTo = (count) => Array.from({ length: count }, (_, n) => n)
+const back = (clients) => Promise.all(clients.map(({ socket }) => socket.connected || next(socket, 'connect', 15_000)))
+
+async function checkRecovered(clients, count) {
+  await Promise.all(clients.map((client) => client.inbox.find(([name, n]) => name === 'n' && n === count - 1, 'the last')))
+  for (const client of clients) {
+    assert.equal(client.socket.recovered, true)
+    assert.equal(client.id, client.was)
+    assert.deepEqual(numbers(client), upTo(count))
+  }
+}
+
+for (const [name, signal] of [['drained', 'SIGTERM'], ['killed', 'SIGKILL']]) {
+  test(`a server is ${name} while events flow`, async (t) => {
+    const [a, b] = [await start(t), await start(t)]
+    const door = await startSwitch(t, a)
+    const clients = await enter(t, door, name)
+    const send = (n) => b.api.send({ target: { rooms: [name] }, event: eventOf('n', n) })
+    let count = 0
+    for (; count < 50; count += 1) await send(count)
+    door.turn(b)
+    a.gone = true
+    a.signal(signal)
+    for (; count < 150; count += 1) await send(count)
+    await a.exited
+    door.cut()
+    for (; count < 200; count += 1) await send(count)
+    await back(clients)
+    for (; count < 220; count += 1) await send(count)
+    await checkRecovered(clients, count)
+    const { report } = await b.api.send({ target: { connection_ids: clients.map(({ id }) => id) }, event: eventOf('private') })
+    assert.equal(report.matched, '4')
+    const moved = await backend.of('OnConnected', clients[0].was, ({ recovered }) => recovered)
+    assert.equal(moved.request.context.connection_id, clients[0].was)
+  })
+}
+
+test('the network moves clients that the first server still takes for its own, and back', async (t) => {
+  const [a, b] = [await start(t), await start(t)]
+  const door = await startSwitch(t, a)
+  const clients = await enter(t, door, 'moved')
+  let count = 0
+  for (const [server, other] of [[b, a], [a, b], [b, a]]) {
+    for (let n = 0; n < 20; n += 1, count += 1) await other.api.send({ target: { rooms: ['moved'] }, event: eventOf('n', count) })
+    door.turn(server)
+    const lost = Promise.all(clients.map(({ socket }) => next(socket, 'disconnect')))
+    door.cut()
+    await lost
+    for (let n = 0; n < 20; n += 1, count += 1) await other.api.send({ target: { rooms: ['moved'] }, event: eventOf('n', count) })
+    await back(clients)
+  }
+  await checkRecovered(clients, count)
+  for (const server of [a, b]) { // wherever a connection is, every server reaches it
+    const { matched } = await server.api.joinRoom({ target: { connection_ids: [clients[0].id] }, rooms: ['late'] })
+    assert.equal(matched, '1')
+  }
+})
+
+for (const [name, spoil] of [
+  ['refused by the authenticator', async (client) => { client.socket.auth.token = 'another' }],
+  ['another user', async (client) => { client.socket.auth.user = 'somebody else' }],
+]) {
+  test(`${name}: nothing is replayed`, async (t) => {
+    const [a, b] = [await start(t), await start(t)]
+    const door = await startSwitch(t, a)
+    const [client] = await enter(t, door, name)
+    await a.api.send({ target: { rooms: [name] }, event: eventOf('n', 0) })
+    await client.event('n')
+    door.turn(b)
+    await spoil(client)
+    const lost = next(client.socket, 'disconnect')
+    const outcome = Promise.race(['connect', 'connect_error'].map((event) => new Promise((resolve) => client.socket.once(event, () => resolve(event)))))
+    door.cut()
+    await lost
+    await a.api.send({ target: { rooms: [name] }, event: eventOf('n', 1) })
+    if (await outcome === 'connect') {
+      assert.equal(client.socket.recovered, false)
+      assert.notEqual(client.id, client.was)
+      await b.api.send({ target: { connection_ids: [client.id] }, event: eventOf('end') })
+      await client.event('end')
+    }
+    assert.deepEqual(numbers(client).filter((n) => n === 1), [])
+  })
+}
