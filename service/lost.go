@@ -45,6 +45,12 @@ type lostConnection struct {
 	generation uint64
 }
 
+// SetReturned has Lost ask whether a client is back elsewhere, as the same
+// connection. It is called before the first node dies.
+func (g *Gateway) SetReturned(returned func(ctx context.Context, namespace, id string) bool) {
+	g.returned = returned
+}
+
 // Lost tells backends of connections whose node has died (registry.Hooks.Dead).
 // After an error some were not told. What a backend has answered is not repeated,
 // whatever the answer; what may not have reached it is.
@@ -62,6 +68,10 @@ func (g *Gateway) Lost(ctx context.Context, node registry.Node, records []regist
 // tellLost tells of one connection, until its backend has answered.
 func (g *Gateway) tellLost(ctx context.Context, node registry.Node, r registry.Record) error {
 	if g.lost.has(node, r) {
+		return nil
+	}
+	if g.returned != nil && g.returned(ctx, r.Namespace, r.ID) {
+		g.lost.note(node, r) // OnConnected has told that it goes on; its end, its new node tells
 		return nil
 	}
 	known := &clusterv1.Connected{}

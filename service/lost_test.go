@@ -152,3 +152,19 @@ func TestLostGoesOn(t *testing.T) {
 		t.Errorf("away was told %d times, want 3", n)
 	}
 }
+
+// TestLostAndBack: a connection whose client is back elsewhere has not ended.
+func TestLostAndBack(t *testing.T) {
+	w := newWidow(t, nil)
+	w.SetReturned(func(_ context.Context, namespace, id string) bool { return namespace == "/" && id == "back" })
+	plain := connected(t, &clusterv1.Connected{Pattern: "/"})
+	err := w.Lost(t.Context(), registry.Node{ID: "dead", Generation: 42}, []registry.Record{
+		{ID: "back", Namespace: "/", Value: plain}, {ID: "gone", Namespace: "/", Value: plain},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, gone := w.attempts("back"), w.attempts("gone"); len(back) != 0 || len(gone) != 1 {
+		t.Errorf("told of who is back %d times, and of who is gone %d times", len(back), len(gone))
+	}
+}

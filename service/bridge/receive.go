@@ -66,7 +66,7 @@ func (b *Bridge) deliver(ctx context.Context, h heard) {
 		b.metrics.ignored.WithLabelValues(unexpected).Inc()
 		return
 	}
-	if _, err := h.ns.Emit(targetOf(&h.m.Options), eventOf(h.m)); err != nil {
+	if _, err := h.ns.Emit(targetOf(&h.m.Options), eventOf(h.m)); err != nil { //nolint:contextcheck // an event is accepted or not, whoever waits
 		b.garbled(ctx, err)
 	}
 }

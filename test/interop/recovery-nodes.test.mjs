@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { TOKEN, startBackend } from '../lib/backend.mjs'
 import { connect, newestVariants } from '../lib/client.mjs'
 import { eventOf } from '../lib/grpc.mjs'
+import { metric } from '../lib/cluster.mjs'
 import { startRedis } from '../lib/redis.mjs'
 import { startServer } from '../lib/server.mjs'
 import { next, until } from '../lib/wait.mjs'
@@ -17,7 +18,7 @@ after(async () => {
   await redis.stop()
 })
 const config = {
-  redis: { addresses: [redis.address], probe_interval: '200ms', call_timeout: '1s', dial_timeout: '500ms' },
+  redis: { addresses: [redis.address], probe_interval: '200ms', call_timeout: '1s', dial_timeout: '500ms', lease: '2s' },
   socketio: { recovery: { enabled: true, store: 'redis' } },
 }
 
@@ -99,6 +100,11 @@ for (const [name, signal] of [['drained', 'SIGTERM'], ['killed', 'SIGKILL']]) {
     assert.equal(report.matched, '4')
     const moved = await backend.of('OnConnected', clients[0].was, ({ recovered }) => recovered)
     assert.equal(moved.request.context.connection_id, clients[0].was)
+    if (signal === 'SIGKILL') {
+      await until(async () => await metric(b, 'realtime_registry_claims_total', '"done"') === 1, 'the dead server was told of', 15_000)
+    }
+    const lost = backend.calls.items.filter(({ method, request }) => method === 'OnDisconnected' && request.reason === 'node lost')
+    assert.deepEqual(lost.map(({ request }) => request.context.connection_id), [], 'a connection that goes on has not ended')
   })
 }
 
