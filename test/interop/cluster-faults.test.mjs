@@ -179,6 +179,7 @@ test('deployments with different prefixes do not hear each other', async (t) => 
 // RULES are what docs/configuration.md says that the ACL user needs.
 const RULES = ['resetchannels', '&realtime:*', 'resetkeys', '~realtime:*', 'nocommands',
   ...'+@connection +@pubsub +role +@hash +eval +get +set +exists +pexpire +unlink +time'.split(' ')]
+const RECOVERY_RULES = '+@stream +evalsha +del'.split(' ')
 
 test('an ACL user with the rules of the documentation; rules and password that change', async (t) => {
   const redis = await startRedis()
@@ -212,4 +213,21 @@ test('an ACL user with the rules of the documentation; rules and password that c
   await ready(one, two)
   await until(async () => await matched(one, 'acl', 'with a new password') === 1, 'both are one again')
   await client.event('with a new password')
+})
+
+test('recovery in Redis needs no more than the rules of the documentation', async (t) => {
+  const redis = await startRedis()
+  t.after(() => redis.stop())
+  await redis.command('ACL', 'SETUSER', 'realtime', 'on', '>secret', ...RULES, ...RECOVERY_RULES)
+  const recovery = { enabled: true, store: 'redis' }
+  const section = { addresses: [redis.address], username: 'realtime', password: 'secret' }
+  const servers = await Promise.all([1, 2].map(() => startNode(backend, section, { socketio: { recovery } })))
+  t.after(() => Promise.all(servers.map((server) => server.stop())))
+  await ready(...servers)
+  for (const server of servers) await until(async () => await metric(server, 'realtime_journal_following') === 1, 'it follows the journal')
+  const client = await enter(t, backend, servers[1], 'acl', ['journal'])
+  assert.equal(await matched(servers[0], 'journal', 'allowed'), 1)
+  await until(async () => await metric(servers[1], 'realtime_journal_tickets_total', '"saved"') > 0, 'a ticket is written')
+  client.socket.disconnect()
+  await until(async () => await redis.command('KEYS', 'realtime*ticket*') === '', 'the ticket is dropped')
 })
