@@ -3,34 +3,25 @@
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { TOKEN, startBackend } from '../lib/backend.mjs'
-import { connect, newestVariants } from '../lib/client.mjs'
+import { startBackend } from '../lib/backend.mjs'
+import { newestVariants } from '../lib/client.mjs'
+import { enter as enterThrough, notReady, ready, startNode } from '../lib/cluster.mjs'
 import { errorDetails, eventOf, valueOf } from '../lib/grpc.mjs'
 import { startRedis } from '../lib/redis.mjs'
-import { startServer } from '../lib/server.mjs'
 import { next, until } from '../lib/wait.mjs'
 
 const redis = await startRedis()
 const backend = await startBackend()
-const config = { redis: { addresses: [redis.address], probe_interval: '200ms', call_timeout: '1s', dial_timeout: '500ms' } }
-const start = () => startServer({ backend, config })
+const start = () => startNode(backend, { addresses: [redis.address] })
 const [one, two] = [await start(), await start()]
 after(async () => {
   await Promise.all([one.stop(), two.stop()])
   backend.stop()
   await redis.stop()
 })
+await ready(one, two)
 
-const readiness = async (server) => (await fetch(`${server.adminUrl}/readyz`)).status
-const ready = (server) => until(async () => await readiness(server) === 200, 'ready', 10_000)
-await Promise.all([one, two].map(ready))
-
-// enter connects a client to a server, and returns it once backends know of it.
-async function enter(t, server, user, rooms, variant = newestVariants[1], options) {
-  const client = await connect(t, server, variant, { auth: { token: TOKEN, user, rooms }, ...options })
-  await backend.of('OnConnected', client.id)
-  return client
-}
+const enter = (t, server, user, rooms, variant, options) => enterThrough(t, backend, server, user, rooms, { variant, ...options })
 
 const events = (client) => client.inbox.items.filter(([name]) => name !== 'end')
 
@@ -173,7 +164,7 @@ test('a server that was killed makes no call fail or wait', async (t) => {
 test('without Redis each server goes on for itself, and both are one again when it is back', async (t) => {
   const [here, there] = [await enter(t, one, 'h', ['outage']), await enter(t, two, 't', ['outage'])]
   await redis.kill()
-  await until(async () => await readiness(one) === 503, 'not ready', 10_000)
+  await notReady(one)
   const request = { target: { rooms: ['outage'] }, event: eventOf('during') }
   await assert.rejects(one.api.send(request, 3_000), (error) => {
     const { ErrorInfo, RetryInfo } = errorDetails(error)
@@ -185,7 +176,7 @@ test('without Redis each server goes on for itself, and both are one again when 
   assert.deepEqual([counted.connections, counted.coverage.partial], ['1', true])
 
   await redis.start()
-  await Promise.all([one, two].map(ready))
+  await ready(one, two)
   await until(async () => (await one.api.send({ target: { rooms: ['outage'] }, event: eventOf('again') })).report.matched === '2', 'both again')
   const [a, b] = await finish(one, [here, there])
   assert.deepEqual(a.filter(([name]) => name === 'during').length, 2)

@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { TOKEN, startBackend } from '../lib/backend.mjs'
 import { startBalancer } from '../lib/balancer.mjs'
 import { connect, newestVariants } from '../lib/client.mjs'
+import { metric, readiness } from '../lib/cluster.mjs'
 import { endpoint, request } from '../lib/engine.mjs'
 import { eventOf } from '../lib/grpc.mjs'
 import { startRedis } from '../lib/redis.mjs'
@@ -19,20 +20,12 @@ const shared = {
 }
 const [, websocket] = newestVariants
 
-// metric is the sum of all series of a name, or of those with a label.
-async function metric(server, name, label = '') {
-  const text = await fetch(`${server.adminUrl}/metrics`).then((answer) => answer.text())
-  const series = text.split('\n').filter((line) => new RegExp(`^${name}[{ ]`).test(line) && line.includes(label))
-  return series.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
-}
-const readiness = (server) => fetch(`${server.adminUrl}/readyz`).then(async (answer) => [answer.status, await answer.text()])
-
 const nodes = () => metric(one, 'realtime_registry_nodes')
 const claims = async () => await metric(one, 'realtime_registry_claims_total', '"done"') + await metric(two, 'realtime_registry_claims_total', '"done"')
 
 async function start(config) {
   const server = await startServer({ backend, config: { ...shared, ...config } })
-  await until(async () => (await readiness(server))[0] === 200 && await metric(server, 'realtime_registry_joined') === 1, 'ready', 10_000)
+  await until(async () => (await readiness(server)).ready && await metric(server, 'realtime_registry_joined') === 1, 'ready', 10_000)
   return server
 }
 const [one, two] = [await start(), await start()]
@@ -149,8 +142,8 @@ test('two processes with one node id: the former gives way, and says so', async 
   const [resident] = await enter(t, latter, ['latter'])
   assert.deepEqual((await closed)[0], 'transport close')
   await backend.of('OnDisconnected', client.firstId, ({ reason }) => reason === 'node lost')
-  const [status, why] = await readiness(former)
-  assert.deepEqual([status, why], [503, 'not ready: another process has the same node_id\n'])
+  const { ready: stillReady, text: why } = await readiness(former)
+  assert.deepEqual([stillReady, why], [false, 'not ready: another process has the same node_id'])
   await until(async () => (await request(endpoint(former))).status === 503, 'newcomers are refused')
   await former.log.find((line) => line.includes('another process has the same node_id, this one takes no more clients'), 'the log says it')
   await former.stop()
@@ -177,7 +170,7 @@ test('rolling restart: clients go elsewhere, evenly, and every end is told once'
     socket.was = firstId
     socket.on('disconnect', (reason) => {
       ended.push([socket.was, reason])
-      notReady.push(readiness(draining).then(([status]) => status))
+      notReady.push(readiness(draining).then(({ ready }) => ready))
     })
   }
   let sending = true
@@ -205,7 +198,7 @@ test('rolling restart: clients go elsewhere, evenly, and every end is told once'
   await Promise.all(clients.map((client) => client.event('end')))
   assert.ok(ended.length >= clients.length)
   for (const [id, reason] of ended) assert.equal(reason, 'transport close', id)
-  assert.deepEqual(new Set(await Promise.all(notReady)), new Set([503]))
+  assert.deepEqual(new Set(await Promise.all(notReady)), new Set([false]))
   assertToldOnce(ended.map(([id]) => id), 'server shutting down')
   assert.equal(await claims(), before)
   for (const { socket } of clients) {
@@ -218,7 +211,7 @@ test('a page cannot drain a server', async () => {
   const foreign = await fetch(`${one.adminUrl}/drain`, { method: 'POST', headers: { origin: 'https://theirs.example' } })
   assert.equal(foreign.status, 403)
   assert.equal((await fetch(`${one.adminUrl}/drain`)).status, 405)
-  assert.equal((await readiness(one))[0], 200)
+  assert.equal((await readiness(one)).ready, true)
 })
 
 // The last test, since it empties the Redis of the others.
