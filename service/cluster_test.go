@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/encoding/protowire"
 
+	clusterv1 "github.com/seed52a35d2d/realtime-server/gen/realtime/cluster/v1"
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
@@ -40,4 +42,19 @@ func (w *world) lose(t *testing.T) {
 		c.Close()
 		_ = bus.Close()
 	})
+}
+
+// TestCallOfANewerVersion: a node that does not know what it is asked for has no
+// part in it, and says so at once.
+func TestCallOfANewerVersion(t *testing.T) {
+	w := newWorld(t, dev(t))
+	call := &clusterv1.Call{Id: 7}
+	call.ProtoReflect().SetUnknown(protowire.AppendTag(nil, 99, protowire.VarintType))
+	reply, later := w.service.Do(call)
+	if later != nil {
+		later(t.Context(), func(r *clusterv1.Reply) { reply = r })
+	}
+	if reply.GetResponse() != nil || reply.GetMore() {
+		t.Errorf("the answer is %v, want nothing, and nothing to follow", reply)
+	}
 }

@@ -231,3 +231,47 @@ test('recovery in Redis needs no more than the rules of the documentation', asyn
   client.socket.disconnect()
   await until(async () => await redis.command('KEYS', 'realtime*ticket*') === '', 'the ticket is dropped')
 })
+
+const lost = (...ids) => backend.calls.items
+  .filter(({ method, request }) => method === 'OnDisconnected' && request.reason === 'node lost' && ids.includes(request.context.connection_id))
+  .map(({ request }) => request.context.connection_id)
+
+test('Redis has no memory left: events flow, nobody counts as dead, and all is registered later', async (t) => {
+  const { redis, servers: [one, two] } = await world(t, undefined, { section: { lease: '1s' } })
+  const resident = await enter(t, backend, two, 'before', ['memory'])
+  await redis.command('CONFIG', 'SET', 'maxmemory', '1')
+  const late = await enter(t, backend, two, 'meanwhile', ['memory'])
+  for (const server of [one, two]) {
+    await until(async () => await metric(server, 'realtime_registry_renewals_total', '"failed"') >= 8, 'more than a lease has passed', 20_000)
+  }
+  assert.equal(await matched(one, 'memory', 'meanwhile'), 2)
+  for (const client of [resident, late]) await client.event('meanwhile')
+  await redis.command('CONFIG', 'SET', 'maxmemory', '0')
+  for (const server of [one, two]) await until(async () => await metric(server, 'realtime_registry_joined') === 1, 'joined again', 10_000)
+  await until(async () => await metric(one, 'realtime_registry_nodes') === 2, 'both are there', 10_000)
+  await ready(one, two)
+  assert.equal(await matched(one, 'memory', 'end'), 2)
+  assert.deepEqual(lost(resident.id, late.id), [])
+})
+
+test('all servers are killed and start again: clients come back, and every end is told once', async (t) => {
+  const redis = await startRedis()
+  t.after(() => redis.stop())
+  const start = (http) => startNode(backend, { addresses: [redis.address], lease: '1s' }, undefined, http)
+  const before = await Promise.all([start(), start()])
+  await ready(...before)
+  const clients = await Promise.all(before.map((server, i) => enter(t, backend, server, `phoenix ${i}`, ['phoenix'])))
+  const ids = clients.map(({ id }) => id)
+  for (const server of before) {
+    await until(async () => await metric(server, 'realtime_registry_records_written_total') === 1, 'its connection is registered')
+  }
+  for (const server of before) server.signal('SIGKILL')
+  await Promise.all(before.map(({ exited }) => exited))
+  const servers = await Promise.all(before.map(({ address }) => start(address)))
+  t.after(() => Promise.all(servers.map((server) => server.stop())))
+  await ready(...servers)
+  await until(() => lost(...ids).length === 2, 'the ends are told', 15_000)
+  await until(async () => await matched(servers[0], 'phoenix', 'again') === 2, 'clients are back', 15_000)
+  for (const client of clients) await client.event('again')
+  assert.deepEqual(lost(...ids).sort(), [...ids].sort())
+})

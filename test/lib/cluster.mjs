@@ -10,8 +10,10 @@ import { until } from './wait.mjs'
 export const QUICK = { probe_interval: '200ms', call_timeout: '1s', dial_timeout: '500ms' }
 
 // startNode starts a server of a cluster. redis is its section of the
-// configuration beside QUICK.
-export const startNode = (backend, redis, config) => startServer({ backend, config: { ...config, redis: { ...QUICK, ...redis } } })
+// configuration beside QUICK, http where browsers connect.
+export const startNode = (backend, redis, config, http) => (
+  startServer({ backend, http, config: { ...config, redis: { ...QUICK, ...redis } } })
+)
 
 // readiness is what load balancers are told.
 export async function readiness(server) {
