@@ -42,6 +42,7 @@ type node struct {
 func kinds() []kind {
 	return []kind{
 		{name: "realtime-server", start: realtime(), heard: heard},
+		{name: "realtime-server + bridge", start: realtime("bridge.dialect=classic"), heard: heard, hearsAll: true},
 		{name: "Node + sharded adapter", lossy: true, start: nodeJS("sharded")},
 		{name: "Node + redis-adapter", lossy: true, hearsAll: true, start: nodeJS("classic")},
 	}
