@@ -1,18 +1,15 @@
 package cluster
 
-import (
-	"slices"
-
-	"github.com/seed52a35d2d/realtime-server/sio"
-)
+import "github.com/seed52a35d2d/realtime-server/sio"
 
 // Audience are the channels on which a call reaches every node that has a
 // connection of its target, and each of them once.
 type Audience []string
 
-// AudienceOf finds them. A single room or user, and any number of connections,
-// concern only the nodes where they are. A union concerns all nodes of the
-// namespace: on several channels a node could hear it twice.
+// AudienceOf finds them. A single room or user, and connections whose ids one
+// node has made, concern only the nodes where they are. Everything else concerns
+// all nodes of the namespace: on several channels a node could hear it twice, also
+// with connections, for clients that came back have ids of other nodes.
 func AudienceOf(namespace string, t sio.Target) Audience {
 	switch {
 	case t.Everyone:
@@ -31,16 +28,23 @@ func AudienceOf(namespace string, t sio.Target) Audience {
 // NodeOf is the audience of one node alone.
 func NodeOf(tag string) Audience { return Audience{ofNode(tag)} }
 
-// originsOf are the channels of the nodes that connections may be on, each once.
+// originsOf is where connections may be. Nobody has those whose ids are none.
 func originsOf(namespace string, ids []string) Audience {
-	var channels Audience
+	var origin string
 	for _, id := range ids {
 		tag := sio.TagOf(id)
-		if channel := ofOrigin(namespace, tag); tag != "" && !slices.Contains(channels, channel) {
-			channels = append(channels, channel)
+		if tag == "" {
+			continue
 		}
+		if origin != "" && tag != origin {
+			return Audience{ofNamespace(namespace)}
+		}
+		origin = tag
 	}
-	return channels
+	if origin == "" {
+		return nil
+	}
+	return Audience{ofOrigin(namespace, origin)}
 }
 
 // channelOf is the channel of a group.

@@ -129,6 +129,34 @@ test('the network moves clients that the first server still takes for its own, a
   }
 })
 
+test('connections that began at two servers and are at one: what is for both comes once', async (t) => {
+  const [a, b, c] = [await start(t), await start(t), await start(t)]
+  const door = await startSwitch(t, a)
+  const moved = await enter(t, door, 'came')
+  const stayed = await enter(t, b, 'stayed')
+  door.turn(b)
+  const lost = Promise.all(moved.map(({ socket }) => next(socket, 'disconnect')))
+  door.cut()
+  await lost
+  await back(moved)
+  await backend.of('OnConnected', moved[0].was, ({ recovered }) => recovered)
+  const clients = [moved[0], stayed[0]]
+  const target = { connection_ids: clients.map(({ id }) => id) }
+  for (const client of clients) client.socket.on('question', (answer) => answer(client.id))
+  const asked = await c.api.sendWithAck({ target, event: eventOf('question'), timeout: { seconds: 5 } })
+  assert.equal(asked[0].start.matched, '2')
+  assert.equal(asked.length, 3)
+  const { report } = await c.api.send({ target, event: eventOf('recorded') })
+  const quick = await c.api.send({ target, event: { ...eventOf('quick'), volatile: true } })
+  await c.api.send({ target, event: eventOf('last') })
+  for (const client of clients) {
+    await client.event('last')
+    const count = (name) => client.inbox.items.filter(([event]) => event === name).length
+    assert.deepEqual(['question', 'recorded', 'quick'].map(count), [1, 1, 1])
+  }
+  for (const { matched, nodes } of [report, quick.report]) assert.deepEqual([matched, nodes], ['2', 2])
+})
+
 for (const [name, spoil] of [
   ['refused by the authenticator', async (client) => { client.socket.auth.token = 'another' }],
   ['another user', async (client) => { client.socket.auth.user = 'somebody else' }],
