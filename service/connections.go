@@ -67,13 +67,6 @@ func (s *Service) GetConnection(
 	return nil, errConnectionNotFound
 }
 
-// Lives reports whether a connection is open, on whatever node. It is false if
-// nobody can say.
-func (s *Service) Lives(ctx context.Context, namespace, id string) bool {
-	_, err := s.GetConnection(ctx, &realtimev1.GetConnectionRequest{Namespace: namespace, ConnectionId: id})
-	return err == nil
-}
-
 // ListConnections lists the connections of a namespace.
 func (s *Service) ListConnections(
 	ctx context.Context, req *realtimev1.ListConnectionsRequest,

@@ -44,7 +44,7 @@ type Gateway struct {
 	peers    Peers
 	registry Registry
 	lost     lost
-	returned func(ctx context.Context, namespace, id string) bool // nil where clients come back to their own node only
+	returned func(ctx context.Context, former *realtimev1.Connection) bool // nil where clients come back to their own node only
 }
 
 // NewGateway returns the gateway for namespaces with these policies; every

@@ -45,12 +45,6 @@ type lostConnection struct {
 	generation uint64
 }
 
-// SetReturned has Lost ask whether a client is back elsewhere, as the same
-// connection. It is called before the first node dies.
-func (g *Gateway) SetReturned(returned func(ctx context.Context, namespace, id string) bool) {
-	g.returned = returned
-}
-
 // Lost tells backends of connections whose node has died (registry.Hooks.Dead).
 // After an error some were not told. What a backend has answered is not repeated,
 // whatever the answer; what may not have reached it is.
@@ -59,7 +53,7 @@ func (g *Gateway) Lost(ctx context.Context, node registry.Node, records []regist
 	defer cancel()
 	var telling errgroup.Group
 	telling.SetLimit(lostAtOnce)
-	for _, r := range records {
+	for _, r := range g.ended(ctx, node, records) {
 		telling.Go(func() error { return g.tellLost(ctx, node, r) })
 	}
 	return telling.Wait()
@@ -70,14 +64,7 @@ func (g *Gateway) tellLost(ctx context.Context, node registry.Node, r registry.R
 	if g.lost.has(node, r) {
 		return nil
 	}
-	if g.returned != nil && g.returned(ctx, r.Namespace, r.ID) {
-		g.lost.note(node, r) // OnConnected has told that it goes on; its end, its new node tells
-		return nil
-	}
-	known := &clusterv1.Connected{}
-	if err := proto.Unmarshal(r.Value, known); err != nil {
-		known = &clusterv1.Connected{Pattern: r.Namespace} // another version wrote it
-	}
+	known := knownOf(r)
 	policy, ok := g.policies[known.GetPattern()]
 	if !ok {
 		g.log.report(ctx, trouble{"", "lost"}, fmt.Errorf("namespace %q of node %s is none of ours", known.GetPattern(), node.ID))
@@ -104,6 +91,15 @@ func (g *Gateway) tellLost(ctx context.Context, node registry.Node, r registry.R
 			return errors.Join(ctx.Err(), failed.cause)
 		}
 	}
+}
+
+// knownOf is what the dead node knew of a connection.
+func knownOf(r registry.Record) *clusterv1.Connected {
+	known := &clusterv1.Connected{}
+	if err := proto.Unmarshal(r.Value, known); err != nil {
+		return &clusterv1.Connected{Pattern: r.Namespace} // another version wrote it
+	}
+	return known
 }
 
 // pause waits before another attempt. It is false if ctx ends before.

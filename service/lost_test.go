@@ -156,8 +156,11 @@ func TestLostGoesOn(t *testing.T) {
 // TestLostAndBack: a connection whose client is back elsewhere has not ended.
 func TestLostAndBack(t *testing.T) {
 	w := newWidow(t, nil)
-	w.SetReturned(func(_ context.Context, namespace, id string) bool { return namespace == "/" && id == "back" })
-	plain := connected(t, &clusterv1.Connected{Pattern: "/"})
+	began := timestamppb.Now()
+	w.SetReturned(func(_ context.Context, former *realtimev1.Connection) bool {
+		return former.GetNamespace() == "/" && former.GetId() == "back" && former.GetNodeId() == "dead" && proto.Equal(former.GetConnectedAt(), began)
+	})
+	plain := connected(t, &clusterv1.Connected{Pattern: "/", ConnectedAt: began})
 	err := w.Lost(t.Context(), registry.Node{ID: "dead", Generation: 42}, []registry.Record{
 		{ID: "back", Namespace: "/", Value: plain}, {ID: "gone", Namespace: "/", Value: plain},
 	})

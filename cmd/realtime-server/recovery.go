@@ -52,7 +52,7 @@ func (p *parts) shareRecovery(cfg *Config, life int64, log *slog.Logger, reg pro
 	peers := settling{p.cluster, p.sockets}
 	p.api.SetPeers(peers)
 	p.gateway.SetPeers(peers)
-	p.gateway.SetReturned(p.api.Lives)
+	p.gateway.SetReturned(p.api.Returned)
 	p.journal.Start()
 }
 

@@ -129,6 +129,37 @@ test('the network moves clients that the first server still takes for its own, a
   }
 })
 
+// startMonitor resolves, as published(text), when a message goes to a channel
+// with a text in its name.
+async function startMonitor(t) {
+  const [host, port] = redis.address.split(':')
+  const monitor = dial(port, host)
+  t.after(() => monitor.destroy())
+  let seen = ''
+  monitor.setEncoding('latin1').on('data', (text) => { seen += text })
+  monitor.write('MONITOR\r\n')
+  await until(() => seen.startsWith('+OK'), 'monitored')
+  return (text) => until(() => seen.split('\n').some((line) => /publish/i.test(line) && line.includes(text)), `published to ${text}`, 15_000)
+}
+
+test('a server is stopped for longer than its lease, and answers before it knows: every end is told once', async (t) => {
+  const [a] = [await start(t), await start(t)]
+  const clients = await enter(t, a, 'stopped')
+  for (const { socket } of clients) socket.io.reconnection(false)
+  const closed = Promise.all(clients.map(({ socket }) => next(socket, 'disconnect', 20_000)))
+  await until(async () => await metric(a, 'realtime_registry_records_written_total') >= 4, 'registered')
+  const published = await startMonitor(t)
+  a.signal('SIGSTOP')
+  t.after(() => a.signal('SIGCONT'))
+  await published(`:o:/,${clients[0].id.slice(0, 4)}`) // who is back elsewhere?
+  a.signal('SIGCONT') // its connections live on until it has found out
+  await closed
+  for (const { was } of clients) await backend.of('OnDisconnected', was)
+  const ids = new Set(clients.map(({ was }) => was))
+  const ends = backend.calls.items.filter(({ method, request }) => method === 'OnDisconnected' && ids.has(request.context.connection_id))
+  assert.deepEqual(ends.map(({ request }) => request.reason), clients.map(() => 'node lost'))
+})
+
 test('connections that began at two servers and are at one: what is for both comes once', async (t) => {
   const [a, b, c] = [await start(t), await start(t), await start(t)]
   const door = await startSwitch(t, a)
