@@ -26,11 +26,12 @@ type guests struct {
 
 	mu      sync.Mutex // taken under recovery.mu and Socket.mu; nothing is taken under it
 	byPID   map[string]*guest
-	changed list.List // of *guest: those whose ticket is to be written
-	fresh   list.List // of *guest: the others, the one written longest ago first
-	dropped []string  // pids whose tickets are to end
-	ended   int       // bytes of those whose socket has ended
-	writing int       // guests
+	parting map[string]chan struct{} // closed, and taken out, when the Handler was told of an end
+	changed list.List                // of *guest: those whose ticket is to be written
+	fresh   list.List                // of *guest: the others, the one written longest ago first
+	dropped []string                 // pids whose tickets are to end
+	ended   int                      // bytes of those whose socket has ended
+	writing int                      // guests
 	closing bool
 
 	wake chan struct{} // something is to be written; holds one signal
@@ -56,7 +57,7 @@ type guest struct {
 }
 
 func newGuests(h *shared) *guests {
-	return &guests{shared: h, byPID: map[string]*guest{}, wake: make(chan struct{}, 1)}
+	return &guests{shared: h, byPID: map[string]*guest{}, parting: map[string]chan struct{}{}, wake: make(chan struct{}, 1)}
 }
 
 // begin takes a socket that has just been let in.
@@ -86,8 +87,18 @@ func (v *guests) touch(pid string) {
 func (v *guests) end(s *Socket, a *absentee) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.parting[a.pid] = a.ended
 	if one := v.byPID[a.pid]; one != nil && one.socket == s {
 		v.leave(one, a)
+	}
+}
+
+// parted notes that the Handler was told of an end.
+func (v *guests) parted(pid string, told chan struct{}) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.parting[pid] == told {
+		delete(v.parting, pid)
 	}
 }
 
@@ -194,25 +205,24 @@ func (v *guests) letGo(ctx context.Context, pid string) {
 		s = one.socket
 	}
 	v.mu.Unlock()
-	if one == nil {
-		return
-	}
 	if s != nil {
 		s.conn.session.Close(engineio.ForcedClose)
 	}
-	select {
-	case <-one.settled:
-	case <-ctx.Done():
-		return
+	if one != nil {
+		select {
+		case <-one.settled:
+		case <-ctx.Done():
+			return
+		}
 	}
 	v.mu.Lock()
-	a := one.away
+	told := v.parting[pid] // also if the last ticket was written before
 	v.mu.Unlock()
-	if a == nil {
+	if told == nil {
 		return
 	}
 	select {
-	case <-a.ended:
+	case <-told:
 	case <-ctx.Done():
 	}
 }

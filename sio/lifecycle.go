@@ -24,9 +24,17 @@ type farewell struct {
 
 func (f farewell) do(ctx context.Context, s *Socket) {
 	if f.told != nil {
-		defer close(f.told)
+		defer f.parted(s)
 	}
 	s.conn.server.handler.Disconnected(ctx, s, f.end)
+}
+
+// parted lets those go on who wait until the Handler was told.
+func (f farewell) parted(s *Socket) {
+	close(f.told)
+	if h := s.conn.server.shared; h != nil {
+		h.guests.parted(s.track.pid, f.told)
+	}
 }
 
 // postAlone posts a task and employs a worker for it.

@@ -160,6 +160,32 @@ test('a server is stopped for longer than its lease, and answers before it knows
   assert.deepEqual(ends.map(({ request }) => request.reason), clients.map(() => 'node lost'))
 })
 
+// cutBusy connects a client whose backend has to do with its event for a time,
+// and cuts it off.
+async function cutBusy(t, timeout, lifetime) {
+  const server = await startServer({ backend, config: { ...config, backend: { timeout } } })
+  t.after(() => server.stop())
+  await until(async () => await readiness(server) === 200, 'ready', 10_000)
+  const client = await connect(t, server, newestVariants[1], { auth: { token: TOKEN, user: 'busy', rooms: [], lifetime } })
+  const { id } = client
+  await backend.of('OnConnected', id)
+  await server.api.send({ target: { connection_ids: [id] }, event: eventOf('n', 0) })
+  await client.event('n')
+  client.socket.emit('hang', () => {})
+  await backend.of('OnEvent', id)
+  client.socket.io.engine.close()
+  await next(client.socket, 'connect', 10_000)
+  assert.equal(client.socket.recovered, true)
+  return { server, client, id }
+}
+
+test('a backend that is slow with an event hears of the end before it hears of the return', async (t) => {
+  const { id } = await cutBusy(t, '300ms')
+  await backend.of('OnConnected', id, ({ recovered }) => recovered)
+  const calls = backend.calls.items.filter(({ method, request }) => method.startsWith('On') && request.context.connection_id === id).map(({ method }) => method)
+  assert.deepEqual(calls, ['OnConnected', 'OnEvent', 'OnDisconnected', 'OnConnected'])
+})
+
 test('connections that began at two servers and are at one: what is for both comes once', async (t) => {
   const [a, b, c] = [await start(t), await start(t), await start(t)]
   const door = await startSwitch(t, a)
