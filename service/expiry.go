@@ -11,15 +11,15 @@ import (
 type expiry struct {
 	mu    sync.Mutex
 	due   deadlines
-	byID  map[string]*deadline
-	wake  chan struct{} // the earliest end may have changed; holds one signal
+	by    map[any]*deadline // whose they are: one connection may have the id of another
+	wake  chan struct{}     // the earliest end may have changed; holds one signal
 	stop  chan struct{}
 	ended chan struct{}
 }
 
 // deadline is when one connection ends, and how.
 type deadline struct {
-	id    string
+	of    any
 	at    time.Time
 	end   func()
 	index int // in the heap
@@ -27,7 +27,7 @@ type deadline struct {
 
 func newExpiry() *expiry {
 	x := &expiry{
-		byID:  map[string]*deadline{},
+		by:    map[any]*deadline{},
 		wake:  make(chan struct{}, 1),
 		stop:  make(chan struct{}),
 		ended: make(chan struct{}),
@@ -43,10 +43,10 @@ func (x *expiry) close() {
 }
 
 // add has end called at a time, unless remove comes first.
-func (x *expiry) add(id string, at time.Time, end func()) {
-	d := &deadline{id: id, at: at, end: end}
+func (x *expiry) add(of any, at time.Time, end func()) {
+	d := &deadline{of: of, at: at, end: end}
 	x.mu.Lock()
-	x.byID[id] = d
+	x.by[of] = d
 	heap.Push(&x.due, d)
 	first := d.index == 0
 	x.mu.Unlock()
@@ -58,11 +58,11 @@ func (x *expiry) add(id string, at time.Time, end func()) {
 	}
 }
 
-func (x *expiry) remove(id string) {
+func (x *expiry) remove(of any) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if d, ok := x.byID[id]; ok {
-		delete(x.byID, id)
+	if d, ok := x.by[of]; ok {
+		delete(x.by, of)
 		heap.Remove(&x.due, d.index)
 	}
 }
@@ -99,7 +99,7 @@ func (x *expiry) pop(now time.Time) (past []*deadline, wait time.Duration) {
 			return past, wait
 		}
 		heap.Pop(&x.due)
-		delete(x.byID, next.id)
+		delete(x.by, next.of)
 		past = append(past, next)
 	}
 	return past, 0

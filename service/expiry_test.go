@@ -47,8 +47,8 @@ func TestExpiryEndsEachInItsTime(t *testing.T) {
 		in(time.Hour, "later") // after a time with nothing to wait for
 		time.Sleep(time.Hour)
 		want("later")
-		if len(x.byID) != 0 || len(x.due) != 0 {
-			t.Errorf("left over: %v", x.byID)
+		if len(x.by) != 0 || len(x.due) != 0 {
+			t.Errorf("left over: %v", x.by)
 		}
 	})
 }

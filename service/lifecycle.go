@@ -66,7 +66,7 @@ func (g *Gateway) watch(s *sio.Socket) {
 	if at.IsZero() {
 		return
 	}
-	g.expiry.add(s.ID(), at, func() {
+	g.expiry.add(s, at, func() {
 		g.metrics.expired.WithLabelValues(s.Namespace().Pattern()).Inc()
 		_ = s.Disconnect(sio.Disconnect{Reconnect: true, Reason: sio.ReasonExpired}) // only a last event can be at fault
 	})
@@ -96,13 +96,13 @@ func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) er
 // because this server ends stays registered: others tell it when its lease has
 // ended.
 func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) {
-	g.expiry.remove(s.ID())
+	g.expiry.remove(s)
 	if g.registry.Told(ctx, s.ID()) {
 		return
 	}
 	failed := g.tellEnd(ctx, s, end)
 	if failed == nil || ctx.Err() == nil {
-		g.registry.Remove(s.ID())
+		g.registry.Remove(s.ID(), s)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // their end if this one dies; see package registry.
 type Registry interface {
 	Put(r registry.Record)
-	Remove(id string)
+	Remove(id string, of any)
 	// Told says whether others tell, or have told, that a connection has ended.
 	Told(ctx context.Context, id string) bool
 }
@@ -25,7 +25,7 @@ type unregistered struct{}
 
 func (unregistered) Put(registry.Record) {}
 
-func (unregistered) Remove(string) {}
+func (unregistered) Remove(string, any) {}
 
 func (unregistered) Told(context.Context, string) bool { return false }
 
@@ -40,5 +40,5 @@ func recordOf(s *sio.Socket) registry.Record {
 		Metadata:    memberOf(s).metadata,
 		ConnectedAt: timestamppb.New(s.ConnectedAt()),
 	})
-	return registry.Record{ID: s.ID(), Namespace: s.Namespace().Name(), User: s.User(), Value: value}
+	return registry.Record{ID: s.ID(), Namespace: s.Namespace().Name(), User: s.User(), Value: value, Of: s}
 }

@@ -301,7 +301,7 @@ func TestUserMovesToAnotherNode(t *testing.T) {
 	b.Put(Record{ID: "second", Namespace: "/", User: "ann"})
 	b.wantFlush()
 	h.wantUser(b, "ann", map[string]int{"a": 1, "b": 1})
-	a.Remove("first")
+	a.Remove("first", nil)
 	a.wantFlush()
 	h.wantUser(b, "ann", map[string]int{"b": 1})
 	// The same by death.

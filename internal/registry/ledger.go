@@ -75,12 +75,15 @@ func (l *ledger) put(r Record) noted {
 	return l.mark(r.ID)
 }
 
-func (l *ledger) remove(id string) noted {
+func (l *ledger) remove(id string, of any) noted {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, ok := l.entries[id]
 	if !ok {
 		delete(l.surrendered, id)
+		return noChange
+	}
+	if e.record.Of != of {
 		return noChange
 	}
 	delete(l.entries, id)

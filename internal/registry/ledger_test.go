@@ -45,7 +45,7 @@ func TestLedgerModel(t *testing.T) {
 			case 1:
 				delete(have, key)
 				delete(sure, key)
-				l.remove(key)
+				l.remove(key, nil)
 			}
 			if _, pending := l.counts(); pending > limit {
 				t.Fatalf("%d bytes wait", pending)
@@ -215,5 +215,23 @@ func TestConfigFaults(t *testing.T) {
 	}
 	if err := checkID("pod-1.eu/a:7"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLedgerOfTwoWithOneID: who comes back before the end of the former one was
+// told stays in the ledger.
+func TestLedgerOfTwoWithOneID(t *testing.T) {
+	l := newLedger(1 << 20)
+	l.put(Record{ID: "x", Of: 1})
+	l.put(Record{ID: "x", Of: 2})
+	if got := l.remove("x", 1); got != noChange {
+		t.Errorf("the end of the former one is %d, want no change", got)
+	}
+	if entries, _ := l.counts(); entries != 1 {
+		t.Fatalf("%d entries, want that of the second", entries)
+	}
+	l.remove("x", 2)
+	if entries, _ := l.counts(); entries != 0 {
+		t.Errorf("%d entries are left", entries)
 	}
 }

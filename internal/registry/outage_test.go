@@ -57,7 +57,7 @@ func TestRedisRestarts(t *testing.T) {
 	watched := watchAlive(nodes[0], nodes)
 	before := nodes[0].Self()
 	server.Kill()
-	nodes[1].Remove(ids["b"][0])
+	nodes[1].Remove(ids["b"][0], nil)
 	server.Start()
 	for _, n := range nodes {
 		if e := h.wantEnding(n.id, Forgotten, 1); n.id == "a" && e.Generation != before.Generation {
@@ -195,7 +195,7 @@ func TestConnectionsAreEvicted(t *testing.T) {
 	if err := a.store.drop(t.Context(), a.member().key); err != nil {
 		t.Fatal(err)
 	}
-	a.Remove("x00007")
+	a.Remove("x00007", nil)
 	a.wantStored(append(numbered("x", 7), numbered("x", 300)[8:]...)...)
 	if a.Self().Generation != before {
 		t.Error("has another generation")

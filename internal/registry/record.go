@@ -7,13 +7,16 @@ import (
 
 // Record is one connection of a node.
 type Record struct {
-	// ID is unique among all connections.
+	// ID is unique among all connections that are open.
 	ID string
 	// Namespace and User are counted. User may be empty.
 	Namespace, User string
 	// Value is whatever the survivors need to know. It must not be changed
 	// after Put.
 	Value []byte
+	// Of tells it from an earlier one with its ID, which may be removed after it
+	// was put. It stays here.
+	Of any
 }
 
 // encode is a record without its id, as write.lua describes it.

@@ -230,8 +230,9 @@ func (r *Registry) Held() bool {
 // 170 bytes beside what it refers to.
 func (r *Registry) Put(record Record) { r.note(r.ledger.put(record)) }
 
-// Remove takes a connection back. It never blocks.
-func (r *Registry) Remove(id string) { r.note(r.ledger.remove(id)) }
+// Remove takes a connection back, unless its id is somebody else's by now: of is
+// Record.Of. It never blocks.
+func (r *Registry) Remove(id string, of any) { r.note(r.ledger.remove(id, of)) }
 
 func (r *Registry) note(n noted) {
 	switch n {

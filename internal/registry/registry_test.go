@@ -55,7 +55,7 @@ func TestCluster(t *testing.T) {
 	nodes := h.join("a", "b", "c")
 	for _, n := range nodes {
 		n.add(n.id+"1", n.id+"2")
-		n.Remove(n.id + "2")
+		n.Remove(n.id+"2", nil)
 		n.wantFlush()
 	}
 	h.wantUser(nodes[0], "user of b1", map[string]int{"b": 1})
@@ -233,12 +233,12 @@ func TestPresence(t *testing.T) {
 	h.wantPresence(map[string]int{"a": 2, "b": 1}, user)
 	h.wantPresence(map[string]int{"a": 3, "b": 1}, namespace)
 	a.Put(Record{ID: "2", Namespace: "/x", User: "bob"}) // is somebody else from now on
-	a.Remove("4")
+	a.Remove("4", nil)
 	a.wantFlush()
 	h.wantPresence(map[string]int{"a": 1, "b": 1}, user)
 	h.wantPresence(map[string]int{"a": 2, "b": 1}, namespace)
 	for _, id := range []string{"1", "2", "3"} {
-		a.Remove(id)
+		a.Remove(id, nil)
 	}
 	a.wantFlush()
 	h.wantPresence(map[string]int{"b": 1}, user)
@@ -256,7 +256,7 @@ func TestShortConnectionsAreSpared(t *testing.T) {
 	a.wantFlush()
 	for _, id := range numbered("x", 1000) {
 		a.Put(Record{ID: id, Namespace: "/"})
-		a.Remove(id)
+		a.Remove(id, nil)
 	}
 	a.wantFlush()
 	if spared, written, removed := a.metric("records_spared_total"), a.metric("records_written_total"),
@@ -283,7 +283,7 @@ func TestTooManyChanges(t *testing.T) {
 	a.wantFlush()
 	a.wantStored(numbered("x", 1000)...)
 	for _, id := range numbered("x", 500) {
-		a.Remove(id)
+		a.Remove(id, nil)
 	}
 	for _, id := range numbered("y", 500) {
 		a.Put(Record{ID: id, Namespace: "/", Value: []byte("value of " + id)})

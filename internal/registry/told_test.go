@@ -39,7 +39,7 @@ func TestSurrender(t *testing.T) {
 		if got := a.Told(t.Context(), id); got != want {
 			t.Errorf("%s was told: %v", id, got)
 		}
-		a.Remove(id)
+		a.Remove(id, nil)
 	}
 	if a.Told(t.Context(), "x") {
 		t.Error("x was told twice")

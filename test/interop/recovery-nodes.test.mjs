@@ -186,6 +186,16 @@ test('a backend that is slow with an event hears of the end before it hears of t
   assert.deepEqual(calls, ['OnConnected', 'OnEvent', 'OnDisconnected', 'OnConnected'])
 })
 
+test('a return that does not wait for the end is registered, and ends with its credential', async (t) => {
+  const { server, client, id } = await cutBusy(t, '3s', 6_000)
+  const expired = next(client.socket, 'disconnect', 15_000)
+  await backend.of('OnDisconnected', id)
+  await until(async () => await metric(server, 'realtime_gateway_lifecycle_calls_total', 'call="disconnected"') === 1, 'the backend has taken note')
+  assert.equal(await metric(server, 'realtime_registry_records'), 1)
+  await expired
+  assert.equal(await metric(server, 'realtime_gateway_connections_expired_total'), 1)
+})
+
 test('connections that began at two servers and are at one: what is for both comes once', async (t) => {
   const [a, b, c] = [await start(t), await start(t), await start(t)]
   const door = await startSwitch(t, a)
