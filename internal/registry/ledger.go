@@ -16,6 +16,8 @@ type ledger struct {
 	// full means that dirty says nothing: all has to be compared. comparing means
 	// that this happens now.
 	full, comparing bool
+	// crowded means that full is for want of room.
+	crowded bool
 	// taken is how many takes are not done.
 	taken int
 	// settled is closed when nothing waits; nil if nobody asks.
@@ -97,14 +99,15 @@ func (l *ledger) remove(id string, of any) noted {
 
 // mark notes that id has to be written. Callers hold l.mu.
 func (l *ledger) mark(id string) noted {
-	if l.full {
+	_, waits := l.dirty[id]
+	switch {
+	case l.full && l.crowded:
 		return noteDeferred
-	}
-	if _, ok := l.dirty[id]; ok {
+	case l.full || waits:
 		return noteTaken
-	}
-	if l.dirtyBytes+len(id)+dirtyOverhead > l.max {
+	case l.dirtyBytes+len(id)+dirtyOverhead > l.max:
 		l.forget()
+		l.crowded = true
 		return noteDeferred
 	}
 	l.dirty[id] = struct{}{}
@@ -122,7 +125,7 @@ func (l *ledger) clean(id string) {
 
 // forget gives up the single changes for a comparison. Callers hold l.mu.
 func (l *ledger) forget() {
-	l.full, l.dirty, l.dirtyBytes = true, map[string]struct{}{}, 0
+	l.full, l.crowded, l.dirty, l.dirtyBytes = true, false, map[string]struct{}{}, 0
 }
 
 // compareAll asks for everything to be compared and written again, since Redis

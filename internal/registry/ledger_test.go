@@ -235,3 +235,21 @@ func TestLedgerOfTwoWithOneID(t *testing.T) {
 		t.Errorf("%d entries are left", entries)
 	}
 }
+
+// TestLedgerBeforeAComparison: what changes before everything is compared anyhow
+// is not deferred for want of room.
+func TestLedgerBeforeAComparison(t *testing.T) {
+	l := newLedger(1 << 10)
+	l.compareAll()
+	if got := l.put(Record{ID: "x"}); got != noteTaken {
+		t.Errorf("before a comparison a change is %d, want taken", got)
+	}
+	l.full = false // it is being compared
+	last := noteTaken
+	for n := range 100 {
+		last = l.put(Record{ID: strings.Repeat("y", n)})
+	}
+	if last != noteDeferred {
+		t.Errorf("without room a change is %d, want deferred", last)
+	}
+}
