@@ -23,7 +23,8 @@ const (
 // Ids must grow for everybody who has seen one, even if Redis has lost its last
 // entries in a failover, or all of them: then the new id is one second ahead of
 // what the caller knows, for those who know a little more. In one millisecond
-// there are at most as many ids as package sio can tell apart.
+// there are at most as many ids as package sio can tell apart. What may fail
+// comes before the entry is added: an error says that there is none.
 var add = redis.NewScript(`
 local function parts(id)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
@@ -40,8 +41,8 @@ if known > ms or known == ms and knownseq > seq then
 elseif seq >= 1000000 then
   id = string.format('%.0f-0', math.max(now, ms + 1))
 end
-id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], id, 'b', last, 'd', ARGV[1])
 redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now - ARGV[3]))
+id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], id, 'b', last, 'd', ARGV[1])
 redis.call('SET', KEYS[2], id)
 return id
 `)
