@@ -41,7 +41,7 @@ type lost struct {
 const maxLost = 4096
 
 type lostConnection struct {
-	id         string
+	id, node   string
 	generation uint64
 }
 
@@ -142,7 +142,7 @@ func lostRequest(node registry.Node, r registry.Record, known *clusterv1.Connect
 func (l *lost) has(node registry.Node, r registry.Record) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := lostConnection{r.ID, node.Generation}
+	c := lostConnection{r.ID, node.ID, node.Generation}
 	_, young := l.young[c]
 	_, old := l.old[c]
 	return young || old
@@ -154,5 +154,5 @@ func (l *lost) note(node registry.Node, r registry.Record) {
 	if l.young == nil || len(l.young) >= maxLost {
 		l.young, l.old = map[lostConnection]struct{}{}, l.young
 	}
-	l.young[lostConnection{r.ID, node.Generation}] = struct{}{}
+	l.young[lostConnection{r.ID, node.ID, node.Generation}] = struct{}{}
 }
