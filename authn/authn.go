@@ -8,8 +8,8 @@
 // on a breakdown.
 //
 // The package is plain Go without dependencies. The authenticators stand in
-// packages of their own: anonymous and callback. Package apikey is about the
-// other side, the backends that call us.
+// packages of their own: anonymous, callback and jwt. Package apikey is about
+// the other side, the backends that call us.
 package authn
 
 import "context"
