@@ -8,13 +8,17 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	gojwt "github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -22,6 +26,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn"
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
+	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/apierror"
@@ -209,6 +214,42 @@ func (a answering) Authenticate(context.Context, *realtimev1.AuthenticateRequest
 	return a()
 }
 
+// knock is a client that is kept out.
+type knock struct {
+	connect string // where to, in the end
+	after   string // where the client is already
+	who     authn.Authenticator
+}
+
+// badTokens are clients with every kind of token that is not taken.
+func badTokens(t *testing.T) []knock {
+	t.Helper()
+	secret := strings.Repeat("s", 32)
+	checking := func(cfg jwt.Config) *jwt.Authenticator {
+		a, err := jwt.New(cfg, maxRooms, jwt.Watch{
+			Log:     slog.New(slog.DiscardHandler),
+			Fetches: jwt.NewFetches(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"namespace": "/"}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(a.Close)
+		return a
+	}
+	tokens := checking(jwt.Config{Keys: []jwt.Key{{Secret: jwt.Secret(secret)}}})
+	far := time.Now().Add(time.Hour).Unix()
+	knocks := []knock{{"40", "", tokens}, {`40{"token":"x"}`, "", tokens}}
+	for _, claims := range []gojwt.MapClaims{{"exp": 1}, {"exp": far, "nbf": far}, {"exp": far}} {
+		signed, err := gojwt.NewWithClaims(gojwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		knocks = append(knocks, knock{`40{"token":"` + signed + `"}`, "", tokens})
+	}
+	away := checking(jwt.Config{JWKS: jwt.JWKS{URL: "http://127.0.0.1:1/"}})
+	return append(knocks, knock{`40{"token":"eyJhbGciOiJFZERTQSJ9.e30.AAAA"}`, "", away})
+}
+
 // TestPageOfRefusals lets clients meet every way of being kept out.
 func TestPageOfRefusals(t *testing.T) {
 	asking := func(reply *realtimev1.AuthenticateResponse, err error) authn.Authenticator {
@@ -224,11 +265,7 @@ func TestPageOfRefusals(t *testing.T) {
 	})
 
 	seen := map[string]string{}
-	for _, c := range []struct {
-		connect string // where to, in the end
-		after   string // where the client is already
-		who     authn.Authenticator
-	}{
+	for _, c := range append(badTokens(t), []knock{
 		{"40/nowhere,", "", crash},
 		{"40/team-a,", "40", everybody},
 		{"40/team-b,", "40/team-a,", everybody},
@@ -236,7 +273,7 @@ func TestPageOfRefusals(t *testing.T) {
 		{"40", "", asking(nil, errors.New("away"))},
 		{"40", "", asking(&realtimev1.AuthenticateResponse{}, nil)},
 		{"40", "", crash},
-	} {
+	}...) {
 		w := newWorld(t, service.Policy{Authenticator: c.who})
 		b := open(t, w.door, "", nil)
 		if c.after != "" {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
+	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -91,6 +92,8 @@ type Admin struct {
 type Namespace struct {
 	// Backend replaces the common backend for this namespace.
 	Backend *backend.Config `yaml:"backend"`
+	// JWT lets in whoever has a token that is believed, without asking a backend.
+	JWT *jwt.Config `yaml:"jwt"`
 	// Anonymous lets everybody in without asking a backend.
 	Anonymous bool `yaml:"anonymous"`
 	// Rooms are where anonymous clients start.
@@ -154,7 +157,11 @@ func (c *Config) complete() {
 		if n.Backend != nil {
 			n.Backend = inherit(*n.Backend, c.Backend)
 		}
-		if c.Dev && c.backendOf(n) == nil {
+		if n.JWT != nil {
+			full := n.JWT.WithDefaults()
+			n.JWT = &full
+		}
+		if c.Dev && c.backendOf(n) == nil && n.JWT == nil {
 			n.Anonymous = true
 			if len(n.Rooms) == 0 {
 				n.Rooms = []string{"news"}
@@ -307,9 +314,23 @@ func (c *Config) validateNamespaces() error {
 		if n.Anonymous && n.Backend != nil {
 			faults = append(faults, fmt.Errorf("%s: is anonymous and has a backend; choose one", key))
 		}
-		if !n.Anonymous && c.backendOf(n) == nil {
-			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target, or anonymous: true to let everybody in", key))
+		if n.JWT != nil {
+			faults = append(faults, within(key+".jwt", c.validateJWT(n)))
 		}
+		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil {
+			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target or jwt, or anonymous: true to let everybody in", key))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) validateJWT(n Namespace) error {
+	faults := []error{n.JWT.Validate()}
+	if header := n.JWT.Token.Header; header != "" && !slices.Contains(c.API.Headers, header) {
+		faults = append(faults, fmt.Errorf("token.header: %q is not among api.headers", header))
+	}
+	if n.Anonymous {
+		faults = append(faults, errors.New("keys: the namespace is anonymous; choose one"))
 	}
 	return errors.Join(faults...)
 }

@@ -344,6 +344,14 @@ func TestRefused(t *testing.T) {
 			file: "namespaces: {/a: {anonymous: true, backend: {target: x}}}", environ: complete,
 			faults: []string{"namespaces./a: is anonymous and has a backend"},
 		},
+		"a namespace with tokens for everybody": {
+			file: "namespaces: {/a: {anonymous: true, jwt: {}}}", environ: complete,
+			faults: []string{"namespaces./a.jwt.keys: at least one is needed", "namespaces./a.jwt.keys: the namespace is anonymous"},
+		},
+		"a token in a header that is not kept": {
+			file: "namespaces: {/a: {jwt: {token: {header: authorization}, jwks: {url: 'https://login.example.com/'}}}}", environ: complete,
+			faults: []string{`namespaces./a.jwt.token.header: "authorization" is not among api.headers`},
+		},
 		"a backend of a namespace": {
 			file: "namespaces: {/a: {backend: {timeout: 1s}}}", environ: complete,
 			faults: []string{"namespaces./a.backend.target: is required"},
@@ -404,6 +412,21 @@ func TestDevOnLoopback(t *testing.T) {
 	}
 }
 
+// Tokens are checked under dev too, with and without a backend.
+func TestDevChecksTokens(t *testing.T) {
+	const file = "namespaces: {/: {jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}]}}}"
+	for _, args := range [][]string{{"--dev"}, {"--dev", "--backend", "localhost:1"}} {
+		cfg := sound(t, file, nil, args...)
+		if cfg.Namespaces["/"].Anonymous {
+			t.Errorf("%q: the namespace is open", args)
+		}
+		p := built(t, cfg)
+		if len(p.tokens) != 1 {
+			t.Errorf("%q: %d authenticators check tokens", args, len(p.tokens))
+		}
+	}
+}
+
 // A backend is asked under dev as well; only where there is none is everybody
 // let in.
 func TestDevAsksTheBackend(t *testing.T) {
@@ -446,15 +469,15 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		aBackend,
 		"REALTIME_GRPC_API_KEYS={shop: api-key-of-shop-1, mail: api-key-of-mail-2}",
 		"REALTIME_BACKEND_METADATA={authorization: Bearer common-token}",
-		`REALTIME_NAMESPACES={/: {}, /chat: {backend: {target: chat, metadata: {authorization: Bearer chat-token}}}}`,
+		`REALTIME_NAMESPACES={/: {jwt: {keys: [{secret: secret-of-the-issuer-0123456789ab}]}}, /chat: {backend: {target: chat, metadata: {authorization: Bearer chat-token}}}}`,
 	}
 	text := printed(t, environ)
-	for _, secret := range []string{"api-key-of", "common-token", "chat-token"} {
+	for _, secret := range []string{"api-key-of", "common-token", "chat-token", "of-the-issuer"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s is printed:\n%s", secret, text)
 		}
 	}
-	for _, public := range []string{"shop: '********'", "mail: '********'", "authorization: '********'", "target: chat"} {
+	for _, public := range []string{"shop: '********'", "mail: '********'", "authorization: '********'", "secret: '********'", "target: chat"} {
 		if !strings.Contains(text, public) {
 			t.Errorf("%s is not printed:\n%s", public, text)
 		}

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/bridge"
@@ -98,6 +99,13 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	for key := range configKeys(reflect.TypeFor[Namespace](), "") {
 		want["namespaces.<name>."+key] = documentedKey{"namespaces", "–", defaultOf(t, Namespace{}, key)}
+	}
+	for prefix, part := range map[string]any{
+		"namespaces.<name>.jwt.": jwt.Config{}.WithDefaults(), "namespaces.<name>.jwt.keys[].": jwt.Key{},
+	} {
+		for key := range configKeys(reflect.TypeOf(part), "") {
+			want[prefix+key] = documentedKey{"jwt", "–", defaultOf(t, part, key)}
+		}
 	}
 	got := map[string]documentedKey{}
 	for _, r := range rows(t, "docs/configuration.md", "Key") {
@@ -545,6 +553,9 @@ func end(t *testing.T, p *parts) {
 		p.gateway.Close()
 		for _, b := range p.backends {
 			_ = b.Close() // its calls have ended
+		}
+		for _, a := range p.tokens {
+			a.Close()
 		}
 	})
 }

@@ -147,6 +147,9 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 	for _, b := range p.backends {
 		_ = b.Close() // its calls have ended
 	}
+	for _, a := range p.tokens {
+		a.Close()
+	}
 	p.closeHTTP(ctx)
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/apikey"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
+	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/journal"
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
@@ -39,6 +40,7 @@ import (
 // and ends it.
 type parts struct {
 	backends []*backend.Client
+	tokens   []*jwt.Authenticator
 	gateway  *service.Gateway
 	sockets  *sio.Server
 	api      *service.Service
@@ -98,7 +100,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 // buildPolicies says for every namespace who decides about its clients. Two
 // namespaces with the common backend share its client.
 func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, reg prometheus.Registerer) (map[string]service.Policy, error) {
-	metrics := backend.NewMetrics(reg)
+	metrics, fetches := backend.NewMetrics(reg), jwt.NewFetches(reg)
 	clients := map[*backend.Config]*backend.Client{}
 	policies := map[string]service.Policy{}
 	var faults []error
@@ -129,9 +131,29 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 			faults = append(faults, err)
 			policy.Authenticator = everybody
 		}
+		if namespace.JWT != nil {
+			tokens, err := p.buildTokens(cfg, name, log, fetches)
+			if err != nil {
+				faults = append(faults, within("namespaces."+name+".jwt", err))
+				continue
+			}
+			policy.Authenticator = tokens
+		}
 		policies[name] = policy
 	}
 	return policies, errors.Join(faults...)
+}
+
+// buildTokens makes what checks the tokens of a namespace.
+func (p *parts) buildTokens(cfg *Config, name string, log *slog.Logger, fetches *prometheus.CounterVec) (*jwt.Authenticator, error) {
+	tokens, err := jwt.New(*cfg.Namespaces[name].JWT, cfg.SocketIO.MaxRooms, jwt.Watch{
+		Log:     log.With(slog.String("namespace", name)),
+		Fetches: fetches.MustCurryWith(prometheus.Labels{"namespace": name}),
+	})
+	if err == nil {
+		p.tokens = append(p.tokens, tokens)
+	}
+	return tokens, err
 }
 
 // buildGRPC makes the server of the API with all that belongs to it.
