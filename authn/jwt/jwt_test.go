@@ -241,7 +241,7 @@ func TestAlgorithmsAreNotConfused(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	a := checking(t, jwt.Config{
 		Keys: []jwt.Key{{Secret: theSecret}}, Issuers: []string{"login", "old login"}, Audiences: []string{"live", "chat"},
-		Leeway: 10 * time.Second, MaxLifetime: 2 * time.Hour, Claims: jwt.Claims{Rooms: "rooms"},
+		Leeway: 10 * time.Second, MaxLifetime: 2 * time.Hour, Claims: jwt.Claims{Rooms: "rooms", Metadata: map[string]string{"size": "size"}},
 	})
 	ours := func(more ...any) map[string]any {
 		return good(append([]any{"iss", "login", "aud", "live"}, more...)...)
@@ -276,6 +276,7 @@ func TestRefusals(t *testing.T) {
 		"half a user":        {s.sign(t, ours("sub", 1.5)), jwt.CodeClaims},
 		"a user as a map":    {s.sign(t, ours("sub", map[string]any{})), jwt.CodeClaims},
 		"four rooms":         {s.sign(t, ours("rooms", []string{"a", "b", "c", "d"})), jwt.CodeClaims},
+		"a vast number":      {s.sign(t, ours("size", json.Number("1e400"))), jwt.CodeClaims},
 		"rooms of maps":      {s.sign(t, ours("rooms", []any{map[string]any{}})), jwt.CodeClaims},
 	} {
 		t.Run(name, func(t *testing.T) {

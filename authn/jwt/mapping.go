@@ -70,8 +70,8 @@ func (c Claims) metadataOf(claims map[string]any) (json.RawMessage, error) {
 		return nil, nil
 	}
 	text, err := json.Marshal(metadata)
-	if err != nil {
-		return nil, errors.New("the claims of metadata are no JSON")
+	if err != nil || json.Unmarshal(text, &map[string]any{}) != nil {
+		return nil, errors.New("the claims of metadata hold a number that nobody can read")
 	}
 	return text, nil
 }

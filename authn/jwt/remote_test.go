@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/elliptic"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -201,27 +202,63 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// Keys that could not be fetched again for too long are no keys any more.
+func TestKeysGrowOld(t *testing.T) {
+	known := ed(t, "known")
+	i := issuing(t, publishing(t, known))
+	a := checking(t, jwt.Config{JWKS: jwt.JWKS{
+		URL: i.url, MinInterval: time.Millisecond, Refresh: 50 * time.Millisecond, MaxAge: 50 * time.Millisecond,
+	}})
+	token := known.sign(t, good())
+	until := func(code string) {
+		t.Helper()
+		for t.Context().Err() == nil {
+			_, err := a.Authenticate(t.Context(), bearing(token))
+			r, isRefusal := errors.AsType[*authn.Refusal](err)
+			if err == nil && code == "" || isRefusal && r.Code == code {
+				return
+			}
+			if isRefusal && !r.Temporary {
+				t.Fatalf("refused for good: %v", err)
+			}
+		}
+	}
+	until("")
+	i.now(status(http.StatusBadGateway))
+	until(jwt.CodeKeysUnavailable)
+	i.now(publishing(t, known))
+	until("")
+}
+
 func TestBadSets(t *testing.T) {
 	known := ed(t, "known")
 	elsewhere := issuing(t, publishing(t, known))
-	for name, answer := range map[string]http.HandlerFunc{
-		"oversized": func(w http.ResponseWriter, r *http.Request) {
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		cause  string
+	}{
+		"oversized": {func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write(bytes.Repeat([]byte(" "), 256<<10))
 			publishing(t, known)(w, r)
-		},
-		"too many keys": saying(`{"keys":[` + strings.Repeat("{},", 100) + `{}]}`),
-		"no keys":       saying(`{"keys":[]}`),
-		"HTML":          saying(`<html>`),
-		"not found":     status(http.StatusNotFound),
-		"redirect":      http.RedirectHandler(elsewhere.url, http.StatusFound).ServeHTTP,
-		"hung up":       func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"slow":          func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		}, "larger than 256 KiB"},
+		"too many keys": {saying(`{"keys":[` + strings.Repeat("{},", 100) + `{}]}`), "more than 100 keys"},
+		"no keys":       {saying(`{"keys":[]}`), "no key that can be used"},
+		"HTML":          {saying(`<html>`), "no JWK set"},
+		"not found":     {status(http.StatusNotFound), "status 404"},
+		"redirect":      {http.RedirectHandler(elsewhere.url, http.StatusFound).ServeHTTP, "redirect"},
+		"hung up":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		"slow":          {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := checking(t, jwt.Config{JWKS: jwt.JWKS{
-				URL: issuing(t, answer).url, Timeout: 100 * time.Millisecond, MinInterval: time.Hour, Refresh: time.Hour,
-			}})
-			refused(t, a, bearing(known.sign(t, good())), jwt.CodeKeysUnavailable)
+			cfg := jwt.JWKS{URL: issuing(t, c.answer).url, MinInterval: time.Hour, Refresh: time.Hour}
+			if name == "slow" {
+				cfg.Timeout = 100 * time.Millisecond
+			}
+			a := checking(t, jwt.Config{JWKS: cfg})
+			r := refused(t, a, bearing(known.sign(t, good())), jwt.CodeKeysUnavailable)
+			if !strings.Contains(r.Error(), c.cause) || strings.Contains(r.Error(), cfg.URL) {
+				t.Errorf("%q lacks %q, or names the URL", r, c.cause)
+			}
 		})
 	}
 	if elsewhere.fetches() != 0 {
