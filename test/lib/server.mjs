@@ -18,6 +18,9 @@ const QUICK_END = { shutdown: { window: '50ms' }, socketio: { close_timeout: '50
 
 const KEPT_LINES = 300
 
+// START_MS is how long a process may take to start on a busy machine.
+const START_MS = 20_000
+
 const logs = []
 process.on('exit', (code) => {
   if (code === 0) return
@@ -50,7 +53,7 @@ export async function startServer({ backend, config, http = '127.0.0.1:0', bin =
   })
   const listening = async (listener) => {
     const isIt = (line) => line.includes('"msg":"listening"') && JSON.parse(line).listener === listener
-    return JSON.parse(await Promise.race([log.find(isIt, `listener ${listener}`), early])).address
+    return JSON.parse(await Promise.race([log.find(isIt, `listener ${listener}`, START_MS), early])).address
   }
   const doors = Promise.all(['http', 'grpc', 'admin'].map(listening))
   const [browser, grpc, admin] = await doors.catch((error) => {
