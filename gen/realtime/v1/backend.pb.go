@@ -26,6 +26,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// AuthenticateCause says what made a client ask who it is.
+type AuthenticateCause int32
+
+const (
+	// As AUTHENTICATE_CAUSE_CONNECT.
+	AuthenticateCause_AUTHENTICATE_CAUSE_UNSPECIFIED AuthenticateCause = 0
+	// It connects to the namespace.
+	AuthenticateCause_AUTHENTICATE_CAUSE_CONNECT AuthenticateCause = 1
+	// It is connected, and emitted `authenticate`: the namespace has the
+	// authentication mode `event`.
+	AuthenticateCause_AUTHENTICATE_CAUSE_EVENT AuthenticateCause = 2
+	// It is authenticated, and emitted `refresh` with a newer credential. The
+	// context names the user that it is.
+	AuthenticateCause_AUTHENTICATE_CAUSE_REFRESH AuthenticateCause = 3
+)
+
+// Enum value maps for AuthenticateCause.
+var (
+	AuthenticateCause_name = map[int32]string{
+		0: "AUTHENTICATE_CAUSE_UNSPECIFIED",
+		1: "AUTHENTICATE_CAUSE_CONNECT",
+		2: "AUTHENTICATE_CAUSE_EVENT",
+		3: "AUTHENTICATE_CAUSE_REFRESH",
+	}
+	AuthenticateCause_value = map[string]int32{
+		"AUTHENTICATE_CAUSE_UNSPECIFIED": 0,
+		"AUTHENTICATE_CAUSE_CONNECT":     1,
+		"AUTHENTICATE_CAUSE_EVENT":       2,
+		"AUTHENTICATE_CAUSE_REFRESH":     3,
+	}
+)
+
+func (x AuthenticateCause) Enum() *AuthenticateCause {
+	p := new(AuthenticateCause)
+	*p = x
+	return p
+}
+
+func (x AuthenticateCause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AuthenticateCause) Descriptor() protoreflect.EnumDescriptor {
+	return file_realtime_v1_backend_proto_enumTypes[0].Descriptor()
+}
+
+func (AuthenticateCause) Type() protoreflect.EnumType {
+	return &file_realtime_v1_backend_proto_enumTypes[0]
+}
+
+func (x AuthenticateCause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AuthenticateCause.Descriptor instead.
+func (AuthenticateCause) EnumDescriptor() ([]byte, []int) {
+	return file_realtime_v1_backend_proto_rawDescGZIP(), []int{0}
+}
+
 // RequestContext says on whose behalf a call is made.
 type RequestContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -357,8 +416,14 @@ type AuthenticateRequest struct {
 	// besides those of Accept, and receives what it missed before the events of
 	// Accept. Otherwise, or if too much was missed, it is a new connection.
 	RecoveringConnectionId string `protobuf:"bytes,3,opt,name=recovering_connection_id,json=recoveringConnectionId,proto3" json:"recovering_connection_id,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// What the client asks for: it connects, unless this says otherwise.
+	Cause AuthenticateCause `protobuf:"varint,4,opt,name=cause,proto3,enum=realtime.v1.AuthenticateCause" json:"cause,omitempty"`
+	// What the client sent with the event that made it ask, in its order: that of
+	// `authenticate` or `refresh`. Like `handshake.claims` it may be forged.
+	// Empty when the client connects.
+	Payload       []*Arg `protobuf:"bytes,5,rep,name=payload,proto3" json:"payload,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AuthenticateRequest) Reset() {
@@ -410,6 +475,20 @@ func (x *AuthenticateRequest) GetRecoveringConnectionId() string {
 		return x.RecoveringConnectionId
 	}
 	return ""
+}
+
+func (x *AuthenticateRequest) GetCause() AuthenticateCause {
+	if x != nil {
+		return x.Cause
+	}
+	return AuthenticateCause_AUTHENTICATE_CAUSE_UNSPECIFIED
+}
+
+func (x *AuthenticateRequest) GetPayload() []*Arg {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
 }
 
 // AuthenticateResponse is the decision. No result is a broken reply: the
@@ -517,7 +596,10 @@ type Accept struct {
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// Events that the client receives first, in this order. None of them is
 	// dropped, so `volatile` says nothing here.
-	Events        []*Event `protobuf:"bytes,5,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*Event `protobuf:"bytes,5,rep,name=events,proto3" json:"events,omitempty"`
+	// Names the credential, for Realtime.RevokeToken: a serial number or `jti`,
+	// and not the secret itself. Empty means that only its user can be revoked.
+	TokenId       string `protobuf:"bytes,6,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -585,6 +667,13 @@ func (x *Accept) GetEvents() []*Event {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *Accept) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
 }
 
 // Refuse keeps a client out. The client sees `connect_error` with `message`
@@ -1045,22 +1134,25 @@ const file_realtime_v1_backend_proto_rawDesc = "" +
 	"\ttransport\x18\x03 \x01(\tR\ttransport\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x10\n" +
 	"\x03url\x18\x05 \x01(\tR\x03url\x12!\n" +
-	"\fcross_origin\x18\x06 \x01(\bR\vcrossOrigin\"\xbc\x01\n" +
+	"\fcross_origin\x18\x06 \x01(\bR\vcrossOrigin\"\x9e\x02\n" +
 	"\x13AuthenticateRequest\x125\n" +
 	"\acontext\x18\x01 \x01(\v2\x1b.realtime.v1.RequestContextR\acontext\x124\n" +
 	"\thandshake\x18\x02 \x01(\v2\x16.realtime.v1.HandshakeR\thandshake\x128\n" +
-	"\x18recovering_connection_id\x18\x03 \x01(\tR\x16recoveringConnectionId\"~\n" +
+	"\x18recovering_connection_id\x18\x03 \x01(\tR\x16recoveringConnectionId\x124\n" +
+	"\x05cause\x18\x04 \x01(\x0e2\x1e.realtime.v1.AuthenticateCauseR\x05cause\x12*\n" +
+	"\apayload\x18\x05 \x03(\v2\x10.realtime.v1.ArgR\apayload\"~\n" +
 	"\x14AuthenticateResponse\x12-\n" +
 	"\x06accept\x18\x01 \x01(\v2\x13.realtime.v1.AcceptH\x00R\x06accept\x12-\n" +
 	"\x06refuse\x18\x02 \x01(\v2\x13.realtime.v1.RefuseH\x00R\x06refuseB\b\n" +
-	"\x06result\"\xd3\x01\n" +
+	"\x06result\"\xee\x01\n" +
 	"\x06Accept\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05rooms\x18\x02 \x03(\tR\x05rooms\x123\n" +
 	"\bmetadata\x18\x03 \x01(\v2\x17.google.protobuf.StructR\bmetadata\x129\n" +
 	"\n" +
 	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12*\n" +
-	"\x06events\x18\x05 \x03(\v2\x12.realtime.v1.EventR\x06events\"b\n" +
+	"\x06events\x18\x05 \x03(\v2\x12.realtime.v1.EventR\x06events\x12\x19\n" +
+	"\btoken_id\x18\x06 \x01(\tR\atokenId\"b\n" +
 	"\x06Refuse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12*\n" +
@@ -1084,7 +1176,12 @@ const file_realtime_v1_backend_proto_rawDesc = "" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x125\n" +
 	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12C\n" +
 	"\x0fdisconnected_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0edisconnectedAt\"\x18\n" +
-	"\x16OnDisconnectedResponse2\xd9\x02\n" +
+	"\x16OnDisconnectedResponse*\x95\x01\n" +
+	"\x11AuthenticateCause\x12\"\n" +
+	"\x1eAUTHENTICATE_CAUSE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aAUTHENTICATE_CAUSE_CONNECT\x10\x01\x12\x1c\n" +
+	"\x18AUTHENTICATE_CAUSE_EVENT\x10\x02\x12\x1e\n" +
+	"\x1aAUTHENTICATE_CAUSE_REFRESH\x10\x032\xd9\x02\n" +
 	"\x0fRealtimeBackend\x12S\n" +
 	"\fAuthenticate\x12 .realtime.v1.AuthenticateRequest\x1a!.realtime.v1.AuthenticateResponse\x12P\n" +
 	"\vOnConnected\x12\x1f.realtime.v1.OnConnectedRequest\x1a .realtime.v1.OnConnectedResponse\x12D\n" +
@@ -1103,68 +1200,72 @@ func file_realtime_v1_backend_proto_rawDescGZIP() []byte {
 	return file_realtime_v1_backend_proto_rawDescData
 }
 
+var file_realtime_v1_backend_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_realtime_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_realtime_v1_backend_proto_goTypes = []any{
-	(*RequestContext)(nil),         // 0: realtime.v1.RequestContext
-	(*Handshake)(nil),              // 1: realtime.v1.Handshake
-	(*ClientClaims)(nil),           // 2: realtime.v1.ClientClaims
-	(*ObservedFacts)(nil),          // 3: realtime.v1.ObservedFacts
-	(*AuthenticateRequest)(nil),    // 4: realtime.v1.AuthenticateRequest
-	(*AuthenticateResponse)(nil),   // 5: realtime.v1.AuthenticateResponse
-	(*Accept)(nil),                 // 6: realtime.v1.Accept
-	(*Refuse)(nil),                 // 7: realtime.v1.Refuse
-	(*OnConnectedRequest)(nil),     // 8: realtime.v1.OnConnectedRequest
-	(*OnConnectedResponse)(nil),    // 9: realtime.v1.OnConnectedResponse
-	(*OnEventRequest)(nil),         // 10: realtime.v1.OnEventRequest
-	(*OnEventResponse)(nil),        // 11: realtime.v1.OnEventResponse
-	(*OnDisconnectedRequest)(nil),  // 12: realtime.v1.OnDisconnectedRequest
-	(*OnDisconnectedResponse)(nil), // 13: realtime.v1.OnDisconnectedResponse
-	nil,                            // 14: realtime.v1.ClientClaims.QueryEntry
-	nil,                            // 15: realtime.v1.ClientClaims.HeadersEntry
-	(*structpb.Struct)(nil),        // 16: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),  // 17: google.protobuf.Timestamp
-	(*Event)(nil),                  // 18: realtime.v1.Event
-	(*structpb.Value)(nil),         // 19: google.protobuf.Value
-	(*Arg)(nil),                    // 20: realtime.v1.Arg
-	(*durationpb.Duration)(nil),    // 21: google.protobuf.Duration
+	(AuthenticateCause)(0),         // 0: realtime.v1.AuthenticateCause
+	(*RequestContext)(nil),         // 1: realtime.v1.RequestContext
+	(*Handshake)(nil),              // 2: realtime.v1.Handshake
+	(*ClientClaims)(nil),           // 3: realtime.v1.ClientClaims
+	(*ObservedFacts)(nil),          // 4: realtime.v1.ObservedFacts
+	(*AuthenticateRequest)(nil),    // 5: realtime.v1.AuthenticateRequest
+	(*AuthenticateResponse)(nil),   // 6: realtime.v1.AuthenticateResponse
+	(*Accept)(nil),                 // 7: realtime.v1.Accept
+	(*Refuse)(nil),                 // 8: realtime.v1.Refuse
+	(*OnConnectedRequest)(nil),     // 9: realtime.v1.OnConnectedRequest
+	(*OnConnectedResponse)(nil),    // 10: realtime.v1.OnConnectedResponse
+	(*OnEventRequest)(nil),         // 11: realtime.v1.OnEventRequest
+	(*OnEventResponse)(nil),        // 12: realtime.v1.OnEventResponse
+	(*OnDisconnectedRequest)(nil),  // 13: realtime.v1.OnDisconnectedRequest
+	(*OnDisconnectedResponse)(nil), // 14: realtime.v1.OnDisconnectedResponse
+	nil,                            // 15: realtime.v1.ClientClaims.QueryEntry
+	nil,                            // 16: realtime.v1.ClientClaims.HeadersEntry
+	(*structpb.Struct)(nil),        // 17: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),  // 18: google.protobuf.Timestamp
+	(*Arg)(nil),                    // 19: realtime.v1.Arg
+	(*Event)(nil),                  // 20: realtime.v1.Event
+	(*structpb.Value)(nil),         // 21: google.protobuf.Value
+	(*durationpb.Duration)(nil),    // 22: google.protobuf.Duration
 }
 var file_realtime_v1_backend_proto_depIdxs = []int32{
-	16, // 0: realtime.v1.RequestContext.metadata:type_name -> google.protobuf.Struct
-	2,  // 1: realtime.v1.Handshake.claims:type_name -> realtime.v1.ClientClaims
-	3,  // 2: realtime.v1.Handshake.observed:type_name -> realtime.v1.ObservedFacts
-	14, // 3: realtime.v1.ClientClaims.query:type_name -> realtime.v1.ClientClaims.QueryEntry
-	15, // 4: realtime.v1.ClientClaims.headers:type_name -> realtime.v1.ClientClaims.HeadersEntry
-	17, // 5: realtime.v1.ObservedFacts.time:type_name -> google.protobuf.Timestamp
-	0,  // 6: realtime.v1.AuthenticateRequest.context:type_name -> realtime.v1.RequestContext
-	1,  // 7: realtime.v1.AuthenticateRequest.handshake:type_name -> realtime.v1.Handshake
-	6,  // 8: realtime.v1.AuthenticateResponse.accept:type_name -> realtime.v1.Accept
-	7,  // 9: realtime.v1.AuthenticateResponse.refuse:type_name -> realtime.v1.Refuse
-	16, // 10: realtime.v1.Accept.metadata:type_name -> google.protobuf.Struct
-	17, // 11: realtime.v1.Accept.expires_at:type_name -> google.protobuf.Timestamp
-	18, // 12: realtime.v1.Accept.events:type_name -> realtime.v1.Event
-	19, // 13: realtime.v1.Refuse.data:type_name -> google.protobuf.Value
-	0,  // 14: realtime.v1.OnConnectedRequest.context:type_name -> realtime.v1.RequestContext
-	1,  // 15: realtime.v1.OnConnectedRequest.handshake:type_name -> realtime.v1.Handshake
-	18, // 16: realtime.v1.OnConnectedResponse.events:type_name -> realtime.v1.Event
-	0,  // 17: realtime.v1.OnEventRequest.context:type_name -> realtime.v1.RequestContext
-	18, // 18: realtime.v1.OnEventRequest.event:type_name -> realtime.v1.Event
-	20, // 19: realtime.v1.OnEventResponse.ack:type_name -> realtime.v1.Arg
-	0,  // 20: realtime.v1.OnDisconnectedRequest.context:type_name -> realtime.v1.RequestContext
-	21, // 21: realtime.v1.OnDisconnectedRequest.duration:type_name -> google.protobuf.Duration
-	17, // 22: realtime.v1.OnDisconnectedRequest.disconnected_at:type_name -> google.protobuf.Timestamp
-	4,  // 23: realtime.v1.RealtimeBackend.Authenticate:input_type -> realtime.v1.AuthenticateRequest
-	8,  // 24: realtime.v1.RealtimeBackend.OnConnected:input_type -> realtime.v1.OnConnectedRequest
-	10, // 25: realtime.v1.RealtimeBackend.OnEvent:input_type -> realtime.v1.OnEventRequest
-	12, // 26: realtime.v1.RealtimeBackend.OnDisconnected:input_type -> realtime.v1.OnDisconnectedRequest
-	5,  // 27: realtime.v1.RealtimeBackend.Authenticate:output_type -> realtime.v1.AuthenticateResponse
-	9,  // 28: realtime.v1.RealtimeBackend.OnConnected:output_type -> realtime.v1.OnConnectedResponse
-	11, // 29: realtime.v1.RealtimeBackend.OnEvent:output_type -> realtime.v1.OnEventResponse
-	13, // 30: realtime.v1.RealtimeBackend.OnDisconnected:output_type -> realtime.v1.OnDisconnectedResponse
-	27, // [27:31] is the sub-list for method output_type
-	23, // [23:27] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	17, // 0: realtime.v1.RequestContext.metadata:type_name -> google.protobuf.Struct
+	3,  // 1: realtime.v1.Handshake.claims:type_name -> realtime.v1.ClientClaims
+	4,  // 2: realtime.v1.Handshake.observed:type_name -> realtime.v1.ObservedFacts
+	15, // 3: realtime.v1.ClientClaims.query:type_name -> realtime.v1.ClientClaims.QueryEntry
+	16, // 4: realtime.v1.ClientClaims.headers:type_name -> realtime.v1.ClientClaims.HeadersEntry
+	18, // 5: realtime.v1.ObservedFacts.time:type_name -> google.protobuf.Timestamp
+	1,  // 6: realtime.v1.AuthenticateRequest.context:type_name -> realtime.v1.RequestContext
+	2,  // 7: realtime.v1.AuthenticateRequest.handshake:type_name -> realtime.v1.Handshake
+	0,  // 8: realtime.v1.AuthenticateRequest.cause:type_name -> realtime.v1.AuthenticateCause
+	19, // 9: realtime.v1.AuthenticateRequest.payload:type_name -> realtime.v1.Arg
+	7,  // 10: realtime.v1.AuthenticateResponse.accept:type_name -> realtime.v1.Accept
+	8,  // 11: realtime.v1.AuthenticateResponse.refuse:type_name -> realtime.v1.Refuse
+	17, // 12: realtime.v1.Accept.metadata:type_name -> google.protobuf.Struct
+	18, // 13: realtime.v1.Accept.expires_at:type_name -> google.protobuf.Timestamp
+	20, // 14: realtime.v1.Accept.events:type_name -> realtime.v1.Event
+	21, // 15: realtime.v1.Refuse.data:type_name -> google.protobuf.Value
+	1,  // 16: realtime.v1.OnConnectedRequest.context:type_name -> realtime.v1.RequestContext
+	2,  // 17: realtime.v1.OnConnectedRequest.handshake:type_name -> realtime.v1.Handshake
+	20, // 18: realtime.v1.OnConnectedResponse.events:type_name -> realtime.v1.Event
+	1,  // 19: realtime.v1.OnEventRequest.context:type_name -> realtime.v1.RequestContext
+	20, // 20: realtime.v1.OnEventRequest.event:type_name -> realtime.v1.Event
+	19, // 21: realtime.v1.OnEventResponse.ack:type_name -> realtime.v1.Arg
+	1,  // 22: realtime.v1.OnDisconnectedRequest.context:type_name -> realtime.v1.RequestContext
+	22, // 23: realtime.v1.OnDisconnectedRequest.duration:type_name -> google.protobuf.Duration
+	18, // 24: realtime.v1.OnDisconnectedRequest.disconnected_at:type_name -> google.protobuf.Timestamp
+	5,  // 25: realtime.v1.RealtimeBackend.Authenticate:input_type -> realtime.v1.AuthenticateRequest
+	9,  // 26: realtime.v1.RealtimeBackend.OnConnected:input_type -> realtime.v1.OnConnectedRequest
+	11, // 27: realtime.v1.RealtimeBackend.OnEvent:input_type -> realtime.v1.OnEventRequest
+	13, // 28: realtime.v1.RealtimeBackend.OnDisconnected:input_type -> realtime.v1.OnDisconnectedRequest
+	6,  // 29: realtime.v1.RealtimeBackend.Authenticate:output_type -> realtime.v1.AuthenticateResponse
+	10, // 30: realtime.v1.RealtimeBackend.OnConnected:output_type -> realtime.v1.OnConnectedResponse
+	12, // 31: realtime.v1.RealtimeBackend.OnEvent:output_type -> realtime.v1.OnEventResponse
+	14, // 32: realtime.v1.RealtimeBackend.OnDisconnected:output_type -> realtime.v1.OnDisconnectedResponse
+	29, // [29:33] is the sub-list for method output_type
+	25, // [25:29] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_realtime_v1_backend_proto_init() }
@@ -1182,13 +1283,14 @@ func file_realtime_v1_backend_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_v1_backend_proto_rawDesc), len(file_realtime_v1_backend_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_realtime_v1_backend_proto_goTypes,
 		DependencyIndexes: file_realtime_v1_backend_proto_depIdxs,
+		EnumInfos:         file_realtime_v1_backend_proto_enumTypes,
 		MessageInfos:      file_realtime_v1_backend_proto_msgTypes,
 	}.Build()
 	File_realtime_v1_backend_proto = out.File
