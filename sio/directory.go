@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	patterns "github.com/seed52a35d2d/realtime-server/sio/internal/pattern"
+	patterns "github.com/seed52a35d2d/realtime-server/internal/pattern"
 )
 
 // maxNamespaceName is the longest name of a dynamic namespace, in bytes: the

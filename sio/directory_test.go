@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	patterns "github.com/seed52a35d2d/realtime-server/sio/internal/pattern"
+	patterns "github.com/seed52a35d2d/realtime-server/internal/pattern"
 )
 
 func TestNamesThatMatch(t *testing.T) {

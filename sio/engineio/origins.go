@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed52a35d2d/realtime-server/sio/internal/pattern"
+	"github.com/seed52a35d2d/realtime-server/internal/pattern"
 )
 
 // origins are those that pages may connect from.
