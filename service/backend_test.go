@@ -176,7 +176,7 @@ func TestEventsThatNobodyAnswers(t *testing.T) {
 			b, _ := join(t, w.door, "")
 			b.wantError(`"e"`, test.code, test.temporary)
 			b.wantError(`"e"`, test.code, test.temporary)
-			if n := w.counter(t, "realtime_gateway_events_total", "/", test.code); n != 2 {
+			if n := w.counter(t, "realtime_gateway_events_total", "/", test.code, ""); n != 2 {
 				t.Errorf("%v counted", n)
 			}
 			if n := w.log.count("call=event"); n != 1 {

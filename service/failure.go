@@ -20,6 +20,9 @@ const (
 	codeInvalidReply       = callback.CodeInvalidReply
 	codeInvalidPayload     = "INVALID_PAYLOAD"
 	codeTooManyRooms       = "TOO_MANY_ROOMS"
+	codeNoRoute            = "NO_ROUTE"
+	codeRouteBusy          = "ROUTE_BUSY"
+	codeAckRequired        = "ACK_REQUIRED"
 )
 
 // failure is why nothing came of an event, or of another call for a client. It

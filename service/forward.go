@@ -9,12 +9,12 @@ import (
 
 // Event answers what a client emitted.
 func (g *Gateway) Event(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) {
-	ack, failed := g.answer(ctx, s, e)
+	route, ack, failed := g.answer(ctx, s, e)
 	if failed == nil {
 		failed = invalidReply(e.Ack(ack...))
 	}
 	namespace := s.Namespace().Pattern()
-	g.metrics.events.WithLabelValues(namespace, failed.outcome()).Inc()
+	g.metrics.events.WithLabelValues(namespace, route, failed.outcome()).Inc()
 	if failed == nil {
 		return
 	}
@@ -24,31 +24,64 @@ func (g *Gateway) Event(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) 
 	_ = e.Ack(failed.ack()) // is JSON
 }
 
-// answer finds who answers an event.
-func (g *Gateway) answer(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
+// answer finds who answers an event, by the rule of this name.
+func (g *Gateway) answer(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) (rule string, _ []sio.Arg, _ *failure) {
 	policy := g.policies[s.Namespace().Pattern()]
 	switch {
 	case policy.Dev && e.Name == "join":
-		return g.join(s, e)
+		args, failed := g.join(s, e)
+		return "", args, failed
 	case policy.Dev && e.Name == "leave":
-		return g.leave(s, e)
-	case policy.Backend != nil:
-		return g.forward(ctx, policy.Backend, s, e)
-	case policy.Dev && e.Name == "echo":
-		return e.Args, nil
+		args, failed := g.leave(s, e)
+		return "", args, failed
+	case policy.Dev && policy.Routes == nil && policy.Backend == nil && e.Name == "echo":
+		return "", e.Args, nil
 	}
-	return nil, &failure{Code: codeNoBackend, Reason: "No backend takes this event"}
+	route, failed := policy.route(e.Name)
+	if failed != nil {
+		return "", nil, failed
+	}
+	args, failed := g.take(ctx, route, s, e)
+	return route.Name, args, failed
 }
 
-// forward asks the backend.
-func (g *Gateway) forward(ctx context.Context, b Backend, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
-	reply, err := b.OnEvent(ctx, &realtimev1.OnEventRequest{
+// take answers an event by its route, once if the client repeats it.
+func (g *Gateway) take(ctx context.Context, r *route, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
+	if r.AckRequired && !e.WantsAck() {
+		return nil, &failure{Code: codeAckRequired, Reason: "This event needs an acknowledgement"}
+	}
+	key, known := r.Once.key(s, e)
+	if r.answers == nil || !known {
+		return g.forward(ctx, r, s, e)
+	}
+	for {
+		a, first := r.answers.begin(key)
+		if first {
+			args, failed := g.forward(ctx, r, s, e)
+			r.answers.finish(a, args, failed == nil)
+			return args, failed
+		}
+		g.metrics.repeated.WithLabelValues(s.Namespace().Pattern(), r.Name).Inc()
+		select {
+		case <-a.done:
+		case <-ctx.Done(): // the server ends
+			return nil, &failure{Code: codeBackendTimeout, Reason: "The backend did not answer in time", Temporary: true}
+		}
+		if a.ok {
+			return a.args, nil
+		} // the first has failed: what was repeated is tried again
+	}
+}
+
+// forward asks the route's backend.
+func (g *Gateway) forward(ctx context.Context, r *route, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
+	reply, failed := r.call(ctx, &realtimev1.OnEventRequest{
 		Context:      requestContext(s),
 		Event:        clientEvent(e),
 		AckRequested: e.WantsAck(),
 	})
-	if err != nil {
-		return nil, backendFailure(err)
+	if failed != nil {
+		return nil, failed
 	}
 	if !e.WantsAck() {
 		return nil, nil

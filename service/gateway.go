@@ -26,8 +26,11 @@ type Backend interface {
 type Policy struct {
 	// Authenticator decides who gets in. Required.
 	Authenticator authn.Authenticator
-	// Backend answers the clients' events; nil if nobody does.
+	// Backend hears of connections, and answers the clients' events where there
+	// are no Routes; nil if nobody does.
 	Backend Backend
+	// Routes say who answers which event; nil leaves all of them to Backend.
+	Routes *Routes
 	// Dev lets clients emit `join` and `leave` with {"rooms": [...]}, and
 	// without a backend `echo`.
 	Dev bool

@@ -7,7 +7,8 @@ import "github.com/prometheus/client_golang/prometheus"
 // bounded.
 type gatewayMetrics struct {
 	authentications *prometheus.CounterVec // by namespace and verdict
-	events          *prometheus.CounterVec // by namespace and outcome
+	events          *prometheus.CounterVec // by namespace, route and outcome
+	repeated        *prometheus.CounterVec // by namespace and route
 	lifecycle       *prometheus.CounterVec // by namespace, call and outcome
 	expired         *prometheus.CounterVec // by namespace
 }
@@ -22,7 +23,9 @@ func newGatewayMetrics(reg prometheus.Registerer) *gatewayMetrics {
 		authentications: vec("authentications_total",
 			"Clients that asked to be let in, by verdict: accepted, refused, broken, left.", "namespace", "verdict"),
 		events: vec("events_total",
-			"Events of clients, by outcome: OK, or the code that the client was told.", "namespace", "outcome"),
+			"Events of clients, by the rule that they followed and outcome: OK, or the code that the client was told.", "namespace", "route", "outcome"),
+		repeated: vec("events_repeated_total",
+			"Events that clients have repeated, which were answered as the first time.", "namespace", "route"),
 		lifecycle: vec("lifecycle_calls_total",
 			"Calls that told a backend of a connection's life, by call and outcome.", "namespace", "call", "outcome"),
 		expired: vec("connections_expired_total",

@@ -34,6 +34,8 @@ type Config struct {
 	GRPC     GRPC           `yaml:"grpc"`
 	Admin    Admin          `yaml:"admin"`
 	Backend  backend.Config `yaml:"backend"`
+	// Backends that routes name, besides Backend and those of namespaces.
+	Backends map[string]*backend.Config `yaml:"backends"`
 	// Namespaces that clients may connect to, by name.
 	Namespaces map[string]Namespace `yaml:"namespaces"`
 	API        service.Config       `yaml:"api"`
@@ -98,6 +100,9 @@ type Namespace struct {
 	Anonymous bool `yaml:"anonymous"`
 	// Rooms are where anonymous clients start.
 	Rooms []string `yaml:"rooms"`
+	// Routes say which backend answers which event; without any, it is the
+	// namespace's.
+	Routes []Route `yaml:"routes"`
 }
 
 // Log says what is logged to standard error.
@@ -151,6 +156,7 @@ func (c *Config) complete() {
 			paths[i] = strings.TrimSuffix(path, "/")
 		}
 	}
+	c.completeBackends()
 	c.SocketIO.Namespaces = slices.Sorted(maps.Keys(c.Namespaces))
 	c.SocketIO.Engine.KeepHeaders = c.API.Headers
 	for name, n := range c.Namespaces {
@@ -215,6 +221,7 @@ func (c *Config) Validate() error {
 		within("socketio", c.SocketIO.Validate()),
 		within("api", c.API.Validate()),
 		c.validateListeners(),
+		c.validateBackends(),
 		c.validateNamespaces(),
 		c.validateAccess(),
 		c.validateRecovery(),
@@ -317,6 +324,7 @@ func (c *Config) validateNamespaces() error {
 		if n.JWT != nil {
 			faults = append(faults, within(key+".jwt", c.validateJWT(n)))
 		}
+		faults = append(faults, within(key, c.validateRoutes(n)))
 		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil {
 			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target or jwt, or anonymous: true to let everybody in", key))
 		}

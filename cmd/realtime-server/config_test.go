@@ -248,6 +248,30 @@ func TestRefused(t *testing.T) {
 	}{
 		"open by default": {faults: []string{"namespaces./: nobody authenticates", "grpc.api_keys: at least one key"}},
 		"dev=false":       {args: []string{"--dev=false"}, faults: []string{"namespaces./: nobody", "grpc.api_keys: "}},
+		"routes": {
+			file: `
+backends: {default: {target: a}, /a: {target: a}, chat: {}, none: null, slow: {target: a, timeout: 1s}}
+namespaces:
+  /:
+    routes:
+      - {events: [a], backend: missing}
+      - {events: [a], backend: slow, timeout: 2s}
+      - {events: ["^a"], backend: slow, max_in_flight: -1}
+      - {events: [a], backend: slow, once_key: x}`,
+			environ: complete,
+			faults: []string{
+				"backends./a: a backend is not named", "backends.chat.target: is required",
+				"backends.default: a backend is not named", "backends.none.target: is required",
+				`namespaces./.routes[0].backend: there is no "missing" among backends`,
+				"namespaces./.routes[1].timeout: 2s is longer than that of the backend, 1s",
+				"namespaces./.routes[2].events[0]: ", "namespaces./.routes[2].max_in_flight: -1",
+				"namespaces./.routes[3].once_key: needs once",
+			},
+		},
+		"a route to nobody": {
+			file: "namespaces: {/: {anonymous: true, routes: [{events: [a]}]}}", environ: []string{anAPIKey},
+			faults: []string{"namespaces./.routes[0].backend: the namespace has no backend"},
+		},
 		"keys without a backend": {
 			environ: []string{anAPIKey}, faults: []string{"namespaces./: nobody authenticates its clients"},
 		},
@@ -469,10 +493,11 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		aBackend,
 		"REALTIME_GRPC_API_KEYS={shop: api-key-of-shop-1, mail: api-key-of-mail-2}",
 		"REALTIME_BACKEND_METADATA={authorization: Bearer common-token}",
+		"REALTIME_BACKENDS={mail: {target: mail, metadata: {authorization: Bearer mail-token}}}",
 		`REALTIME_NAMESPACES={/: {jwt: {keys: [{secret: secret-of-the-issuer-0123456789ab}]}}, /chat: {backend: {target: chat, metadata: {authorization: Bearer chat-token}}}}`,
 	}
 	text := printed(t, environ)
-	for _, secret := range []string{"api-key-of", "common-token", "chat-token", "of-the-issuer"} {
+	for _, secret := range []string{"api-key-of", "common-token", "chat-token", "mail-token", "of-the-issuer"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s is printed:\n%s", secret, text)
 		}

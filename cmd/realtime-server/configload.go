@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/seed52a35d2d/realtime-server/internal/backend"
 )
 
 // command is what stands on the command line.
@@ -230,18 +232,26 @@ func printConfig(w io.Writer, cfg *Config) error {
 	public := *cfg
 	public.Backend.Metadata = maskValues(cfg.Backend.Metadata)
 	public.Redis.Password, public.Redis.SentinelPassword = mask(cfg.Redis.Password), mask(cfg.Redis.SentinelPassword)
+	public.Backends = maps.Clone(cfg.Backends)
+	for name, b := range public.Backends {
+		public.Backends[name] = withoutSecrets(b)
+	}
 	public.Namespaces = maps.Clone(cfg.Namespaces)
 	for name, n := range public.Namespaces {
 		if n.Backend != nil {
-			b := *n.Backend
-			b.Metadata = maskValues(b.Metadata)
-			n.Backend = &b
+			n.Backend = withoutSecrets(n.Backend)
 			public.Namespaces[name] = n
 		}
 	}
 	encoder := yaml.NewEncoder(w)
 	encoder.SetIndent(2)
 	return errors.Join(encoder.Encode(public), encoder.Close())
+}
+
+func withoutSecrets(b *backend.Config) *backend.Config {
+	hidden := *b
+	hidden.Metadata = maskValues(b.Metadata)
+	return &hidden
 }
 
 // mask hides a secret, and shows that there is none.

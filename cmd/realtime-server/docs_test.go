@@ -92,13 +92,19 @@ func TestConfigurationPage(t *testing.T) {
 	want := map[string]documentedKey{}
 	for key := range configKeys(reflect.TypeFor[Config](), "") {
 		section, _, nested := strings.Cut(key, ".")
-		if !nested && key != "namespaces" {
+		switch {
+		case key == "backends":
+			section = "Routes of events"
+		case !nested && key != "namespaces":
 			section = "General"
 		}
 		want[key] = documentedKey{section, setters(key), defaultOf(t, defaultConfig(), key)}
 	}
 	for key := range configKeys(reflect.TypeFor[Namespace](), "") {
 		want["namespaces.<name>."+key] = documentedKey{"namespaces", "–", defaultOf(t, Namespace{}, key)}
+	}
+	for key := range configKeys(reflect.TypeFor[Route](), "") {
+		want["routes[]."+key] = documentedKey{"Routes of events", "–", defaultOf(t, Route{}, key)}
 	}
 	for prefix, part := range map[string]any{
 		"namespaces.<name>.jwt.": jwt.Config{}.WithDefaults(), "namespaces.<name>.jwt.keys[].": jwt.Key{},
@@ -460,7 +466,7 @@ func blocks(t *testing.T, name, language string) []string {
 }
 
 func TestExampleFilesLoad(t *testing.T) {
-	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 3} {
+	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 4} {
 		all := blocks(t, name, "yaml")
 		if len(all) != n {
 			t.Errorf("%s has %d files, want %d", name, len(all), n)

@@ -100,28 +100,19 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 // buildPolicies says for every namespace who decides about its clients. Two
 // namespaces with the common backend share its client.
 func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, reg prometheus.Registerer) (map[string]service.Policy, error) {
-	metrics, fetches := backend.NewMetrics(reg), jwt.NewFetches(reg)
-	clients := map[*backend.Config]*backend.Client{}
+	fetches := jwt.NewFetches(reg)
+	callers := &backends{node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}}
+	defer func() { p.backends = slices.Collect(maps.Values(callers.clients)) }()
 	policies := map[string]service.Policy{}
 	var faults []error
 	for _, name := range cfg.SocketIO.Namespaces {
 		policy := service.Policy{Dev: cfg.Dev}
 		namespace := cfg.Namespaces[name]
 		if to := cfg.backendOf(namespace); to != nil {
-			client := clients[to]
-			if client == nil {
-				label := name
-				if to == &cfg.Backend {
-					label = "default"
-				}
-				var err error
-				if client, err = backend.New(label, *to, node, log, metrics); err != nil {
-					faults = append(faults, fmt.Errorf("backend of namespace %s: %w", name, err))
-					continue
-				}
-				log.Info("a backend decides about clients", slog.String("backend", label), slog.String("target", to.Target))
-				clients[to] = client
-				p.backends = append(p.backends, client)
+			client, err := callers.client(cfg.labelOf(to, name), to)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("backend of namespace %s: %w", name, err))
+				continue
 			}
 			policy.Backend = client
 			policy.Authenticator = callback.New(client, cfg.SocketIO.MaxRooms)
@@ -139,6 +130,9 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 			}
 			policy.Authenticator = tokens
 		}
+		var err error
+		policy.Routes, err = callers.routes(cfg, namespace, policy.Backend)
+		faults = append(faults, within("namespaces."+name, err))
 		policies[name] = policy
 	}
 	return policies, errors.Join(faults...)

@@ -37,6 +37,8 @@ const authenticators = {
   hang() {},
 }
 
+const SLOW_MS = 350
+
 // What to acknowledge, by event name; any other event gets an empty reply.
 const nothing = () => ({})
 const answers = {
@@ -46,6 +48,7 @@ const answers = {
     throw failure(codes[JSON.parse(args[0].json)])
   },
   nonsense: () => ({ ack: [{ json: '{' }] }),
+  slow: ({ args }) => new Promise((resolve) => setTimeout(resolve, SLOW_MS, { ack: args.slice(1) })),
   hang() {},
 }
 
@@ -65,10 +68,10 @@ const handlers = {
 export async function startBackend(address = ownAddress()) {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 8 << 20 })
   const calls = new Mailbox()
-  const serve = (method) => (call, reply) => {
+  const serve = (method) => async (call, reply) => {
     calls.put({ method, request: call.request, at: Date.now() })
     try {
-      const answer = handlers[method](call.request)
+      const answer = await handlers[method](call.request)
       if (answer !== undefined) reply(null, answer) // otherwise the caller waits in vain
     } catch (error) {
       reply(error)

@@ -50,7 +50,8 @@ type RealtimeBackendClient interface {
 	// are forwarded after this call has ended. An error changes nothing for the
 	// client.
 	OnConnected(ctx context.Context, in *OnConnectedRequest, opts ...grpc.CallOption) (*OnConnectedResponse, error)
-	// OnEvent is called for every event that a client emits. The reply is the
+	// OnEvent is called for every event that a client emits and that the server's
+	// routes bring to this backend. The reply is the
 	// client's acknowledgement if it asked for one; an error becomes an
 	// acknowledgement with one argument, {"error": {"code", "reason",
 	// "temporary"}}.
@@ -135,7 +136,8 @@ type RealtimeBackendServer interface {
 	// are forwarded after this call has ended. An error changes nothing for the
 	// client.
 	OnConnected(context.Context, *OnConnectedRequest) (*OnConnectedResponse, error)
-	// OnEvent is called for every event that a client emits. The reply is the
+	// OnEvent is called for every event that a client emits and that the server's
+	// routes bring to this backend. The reply is the
 	// client's acknowledgement if it asked for one; an error becomes an
 	// acknowledgement with one argument, {"error": {"code", "reason",
 	// "temporary"}}.
