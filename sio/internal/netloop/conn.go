@@ -44,6 +44,7 @@ const (
 
 func newConn(l *loop, fd int, owner link.Owner) *conn {
 	c := &conn{loop: l, owner: owner, fd: fd}
+	l.open.Add(1)
 	c.key = l.conns.add(c)
 	return c
 }
@@ -162,6 +163,7 @@ func (c *conn) mark(bit int32) bool {
 // release gives the descriptor back. Nobody uses it any more, and nobody ever
 // will.
 func (c *conn) release() {
+	defer c.loop.open.Done()
 	c.left()
 	_ = unix.Close(c.fd) // which takes it out of the epoll instance
 	c.loop.conns.remove(c.key)

@@ -3,8 +3,6 @@
 package netloop
 
 import (
-	"sync"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/seed52a35d2d/realtime-server/sio/internal/link"
@@ -14,7 +12,6 @@ import (
 // lingers are the connections that stay for their last word (link.Conn.Close).
 type lingers struct {
 	deadlines *timeout.List[*linger]
-	wg        sync.WaitGroup
 }
 
 // linger is one of them.
@@ -27,11 +24,8 @@ func newLingers() *lingers {
 	return &lingers{deadlines: timeout.New(link.LingerTime, func(l *linger) { l.conn.shut() })}
 }
 
-// close returns when all have gone.
-func (ls *lingers) close() {
-	ls.wg.Wait()
-	ls.deadlines.Stop()
-}
+// close is called when all have gone.
+func (ls *lingers) close() { ls.deadlines.Stop() }
 
 // leave says the last word of a connection that was marked as leaving. Where a
 // write is under way, or the loop does not wait for the connection, it ends at
@@ -46,7 +40,6 @@ func (c *conn) leave(last []byte) {
 		return
 	}
 	l := &linger{conn: c}
-	c.loop.lingers.wg.Add(1)
 	c.loop.lingers.deadlines.Set(&l.deadline, l)
 	c.mu.Lock()
 	c.linger = l
@@ -58,7 +51,6 @@ func (c *conn) leave(last []byte) {
 func (c *conn) left() {
 	if c.linger != nil { // nobody is in any more who could set it
 		c.loop.lingers.deadlines.Cancel(&c.linger.deadline)
-		c.loop.lingers.wg.Done()
 	}
 }
 

@@ -28,7 +28,8 @@ type loop struct {
 	wg   sync.WaitGroup // the goroutine of run
 
 	conns   table
-	lingers *lingers // the poller's
+	lingers *lingers        // the poller's
+	open    *sync.WaitGroup // the poller's
 
 	// Owned by run.
 	events  [batch]unix.EpollEvent
@@ -36,7 +37,7 @@ type loop struct {
 	buffer  []byte
 }
 
-func newLoop(ls *lingers) (*loop, error) {
+func newLoop(ls *lingers, open *sync.WaitGroup) (*loop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -45,7 +46,7 @@ func newLoop(ls *lingers) (*loop, error) {
 		_ = unix.Close(fd) // err says more
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	l := &loop{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), lingers: ls, buffer: make([]byte, readSize)}
+	l := &loop{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), lingers: ls, open: open, buffer: make([]byte, readSize)}
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		_ = l.file.Close()
 		return nil, err

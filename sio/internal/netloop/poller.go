@@ -34,7 +34,10 @@ type Poller struct {
 	loops   []*loop
 	leavers *lingers
 	next    atomic.Uint32
-	others  link.Goroutines
+	// open counts connections until they are released. They are not when the
+	// owner was told of the end: somebody else may still be in Close.
+	open   sync.WaitGroup
+	others link.Goroutines
 }
 
 // Adopt implements link.Poller. The connection gets a new descriptor, which
@@ -47,7 +50,7 @@ func (p *Poller) Adopt(conn net.Conn, owner link.Owner) link.Conn {
 	}
 	p.start.Do(func() {
 		p.leavers = newLingers()
-		p.loops, p.failed = newLoops(runtime.GOMAXPROCS(0), p.leavers)
+		p.loops, p.failed = newLoops(runtime.GOMAXPROCS(0), p.leavers, &p.open)
 	})
 	if p.failed != nil {
 		return p.others.Adopt(conn, owner)
@@ -61,10 +64,10 @@ func (p *Poller) Adopt(conn net.Conn, owner link.Owner) link.Conn {
 	return newConn(l, fd, owner)
 }
 
-func newLoops(count int, ls *lingers) ([]*loop, error) {
+func newLoops(count int, ls *lingers, open *sync.WaitGroup) ([]*loop, error) {
 	var loops []*loop
 	for range count {
-		l, err := newLoop(ls)
+		l, err := newLoop(ls, open)
 		if err != nil {
 			for _, l := range loops {
 				l.close()
@@ -92,6 +95,7 @@ func duplicate(socket syscall.Conn) (fd int, err error) {
 
 // Close implements link.Poller.
 func (p *Poller) Close() {
+	p.open.Wait()
 	if p.leavers != nil {
 		p.leavers.close()
 	}

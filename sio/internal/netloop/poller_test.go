@@ -124,3 +124,50 @@ func TestTableTellsGenerationsApart(t *testing.T) {
 		t.Error("a key does not survive the kernel")
 	}
 }
+
+// TestCloseWaitsForLastWords ends pollers while connections whose peers have
+// gone, as their owners know, are still to say their last word.
+func TestCloseWaitsForLastWords(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for range 300 {
+		p, c := &Poller{}, &crowd{}
+		m := &mourner{crowd: c}
+		peer, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.conn = p.Adopt(accepted, m)
+		c.ended.Add(1)
+		m.conn.Start()
+		peer.Close()
+		c.ended.Wait()
+		p.Close()
+		kept := m.conn.(*conn)
+		if kept.loop.conns.find(kept.key) != nil {
+			t.Fatal("a connection is left in a poller that is closed")
+		}
+		m.closing.Wait()
+	}
+}
+
+// mourner is an owner who leaves closing to somebody else.
+type mourner struct {
+	crowd   *crowd
+	conn    link.Conn
+	closing sync.WaitGroup
+}
+
+func (*mourner) Received([]byte) error { return nil }
+
+func (m *mourner) Ended(error) {
+	m.closing.Go(func() { m.conn.Close([]byte("the last word")) })
+	m.crowd.ended.Done()
+}
