@@ -25,9 +25,9 @@ var (
 // Key is one API key.
 type Key struct {
 	// Name tells in logs who called. It is no secret.
-	Name string `yaml:"name"`
+	Name string
 	// Key is the secret, at least [MinKeyBytes] long.
-	Key string `yaml:"key"`
+	Key string
 }
 
 // Keys is a set of API keys. It keeps hashes only.
@@ -42,17 +42,17 @@ func New(keys []Key) (*Keys, error) {
 	k := &Keys{}
 	names, hashes := map[string]bool{}, map[[sha256.Size]byte]bool{}
 	var faults []error
-	for i, key := range keys {
+	for _, key := range keys {
 		hash := sha256.Sum256([]byte(key.Key))
 		switch {
 		case key.Name == "":
-			faults = append(faults, fmt.Errorf("api_keys[%d]: has no name", i))
+			faults = append(faults, errors.New("api_keys: a key has no name"))
 		case names[key.Name]:
-			faults = append(faults, fmt.Errorf("api_keys[%d]: a second key is named %q", i, key.Name))
+			faults = append(faults, fmt.Errorf("api_keys.%s: stands twice", key.Name))
 		case len(key.Key) < MinKeyBytes:
-			faults = append(faults, fmt.Errorf("api_keys[%d] %q: is shorter than %d bytes", i, key.Name, MinKeyBytes))
+			faults = append(faults, fmt.Errorf("api_keys.%s: is shorter than %d bytes", key.Name, MinKeyBytes))
 		case hashes[hash]:
-			faults = append(faults, fmt.Errorf("api_keys[%d] %q: has the same key as another name", i, key.Name))
+			faults = append(faults, fmt.Errorf("api_keys.%s: has the same key as another name", key.Name))
 		}
 		names[key.Name], hashes[hash] = true, true
 		k.names, k.hashes = append(k.names, key.Name), append(k.hashes, hash)

@@ -57,7 +57,7 @@ func TestNewReportsEveryFaultAndNoSecret(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"api_keys[1]", "api_keys[2]", "api_keys[3]", "api_keys[4]"} {
+	for _, want := range []string{"api_keys.a: ", "api_keys: a key has no name", "api_keys.b: ", "api_keys.c: "} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q lacks %q", err, want)
 		}

@@ -329,7 +329,7 @@ namespaces:
 		},
 		"a key that can be guessed": {
 			environ: []string{aBackend, "REALTIME_GRPC_API_KEYS={shop: short}"},
-			faults:  []string{`grpc.api_keys[0] "shop": is shorter than`},
+			faults:  []string{`grpc.api_keys.shop: is shorter than`},
 		},
 		"a key without a name": {
 			environ: []string{aBackend, "REALTIME_GRPC_API_KEYS=0123456789abcdef"},
