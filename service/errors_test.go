@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/seed52a35d2d/realtime-server/authn/apikey"
+	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
@@ -29,11 +29,17 @@ func TestEveryReasonIsProduced(t *testing.T) {
 	drained := newWorld(t, dev(t))
 	drained.service.Drain()
 	asked, askedID := join(t, w.door, "")
-	keys, err := apikey.New([]apikey.Key{{Name: "test", Key: "0123456789abcdef"}})
+	callers, err := authority.New(map[string]authority.Key{
+		"sender": {Secret: "sender-0123456789", Grant: authority.Grant{Scopes: []authority.Scope{authority.Send}}},
+		"slow":   {Secret: "slow-0123456789ab", Grant: authority.Grant{CallsPerSecond: 0.001, Burst: 1}},
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	locked := behind(t, w.service, keys)
+	locked := behind(t, w.service, &interceptor.Access{Callers: callers})
+	by := func(ctx context.Context, key string) context.Context {
+		return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+key)
+	}
 	alone := newWorld(t, dev(t))
 	alone.lose(t)
 	// A service without a server panics when it looks for a namespace.
@@ -58,7 +64,16 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			return count(ctx, locked, "/")
 		}},
 		realtimev1.ErrorReason_ERROR_REASON_CREDENTIALS_INVALID: {codes.Unauthenticated, func(ctx context.Context) error {
-			return count(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer x"), locked, "/")
+			return count(by(ctx, "x"), locked, "/")
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_SCOPE_MISSING: {codes.PermissionDenied, func(ctx context.Context) error {
+			return count(by(ctx, "sender-0123456789"), locked, "/")
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_RATE_LIMITED: {codes.ResourceExhausted, func(ctx context.Context) error {
+			if err := count(by(ctx, "slow-0123456789ab"), locked, "/"); err != nil {
+				return err
+			}
+			return count(by(ctx, "slow-0123456789ab"), locked, "/")
 		}},
 		realtimev1.ErrorReason_ERROR_REASON_DRAINING: {codes.Unavailable, func(ctx context.Context) error {
 			_, err := drained.api.Broadcast(ctx, &realtimev1.BroadcastRequest{Event: &realtimev1.Event{Name: "e"}})
@@ -100,10 +115,10 @@ func TestEveryReasonIsProduced(t *testing.T) {
 	}
 }
 
-// behind returns a client of s behind a chain with keys.
-func behind(t *testing.T, s *service.Service, keys *apikey.Keys) realtimev1.RealtimeClient {
+// behind returns a client of s behind a chain that knows who may call.
+func behind(t *testing.T, s *service.Service, access *interceptor.Access) realtimev1.RealtimeClient {
 	t.Helper()
-	chain := interceptor.New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), keys)
+	chain := interceptor.New(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), access)
 	return realtimev1.NewRealtimeClient(serve(t, s, chain))
 }
 

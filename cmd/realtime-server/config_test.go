@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 )
 
@@ -139,7 +140,7 @@ log: {level: debug}
 		{"file beside env: socketio.cors.max_age", cfg.SocketIO.Engine.CORS.MaxAge, time.Minute},
 		{"env over file: http.listen", cfg.HTTP.Listen, "env:1"},
 		{"env over file: socketio.cors.origins", cfg.SocketIO.Engine.CORS.Origins, []string{"https://env"}},
-		{"env over default: grpc.api_keys", cfg.GRPC.APIKeys, map[string]Secret{"shop": aKey}},
+		{"env over default: grpc.api_keys", cfg.GRPC.APIKeys, map[string]authority.Key{"shop": {Secret: aKey}}},
 		{"env into a map of the file: backend.metadata", cfg.Backend.Metadata, map[string]string{"file": "1", "env": "2"}},
 		{"flag over file: backend.target", cfg.Backend.Target, "flag:2"},
 		{"set over env: socketio.ping_interval", cfg.SocketIO.Engine.PingInterval, 3 * time.Second},

@@ -192,7 +192,7 @@ func (s setting) apply(cfg *Config, keys map[string]reflect.Type) error {
 		return err
 	}
 	err = decodeStrictly(data, cfg)
-	if err != nil && (t == reflect.TypeFor[map[string]Secret]() || t == reflect.TypeFor[map[string]string]()) {
+	if err != nil && (t == reflect.TypeFor[map[string]string]() || t.Kind() == reflect.Map && value.Kind != yaml.MappingNode) {
 		return errors.New("wants a map such as {name: value}") // the decoder's words quote what may be a secret
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -113,6 +115,7 @@ func TestConfigurationPage(t *testing.T) {
 			want[prefix+key] = documentedKey{"jwt", "–", defaultOf(t, part, key)}
 		}
 	}
+	maps.Copy(want, documentedCallers(t))
 	got := map[string]documentedKey{}
 	for _, r := range rows(t, "docs/configuration.md", "Key") {
 		key := strings.Trim(r.cells[0], "`")
@@ -128,6 +131,16 @@ func TestConfigurationPage(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-code +page):\n%s", diff)
 	}
+}
+
+// documentedCallers are the settings of a caller.
+func documentedCallers(t *testing.T) map[string]documentedKey {
+	t.Helper()
+	all := map[string]documentedKey{"grpc.api_keys.<name>.key": {"Callers", "–", `""`}}
+	for key := range configKeys(reflect.TypeFor[authority.Grant](), "") {
+		all["grpc.api_keys.<name>."+key] = documentedKey{"Callers", "–", defaultOf(t, authority.Grant{}, key)}
+	}
+	return all
 }
 
 // setters are the variable and the flag of a key, as they stand on the page.

@@ -65,7 +65,7 @@ func TestLimitsOnThePage(t *testing.T) {
 func TestNamedTestsExist(t *testing.T) {
 	exists := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	for _, folder := range []string{"sio", "service", "internal", "cmd", "test/interop"} {
+	for _, folder := range []string{"sio", "authn", "service", "internal", "cmd", "test/interop"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err

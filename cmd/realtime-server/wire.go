@@ -21,7 +21,6 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
-	"github.com/seed52a35d2d/realtime-server/authn/apikey"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
@@ -152,11 +151,11 @@ func (p *parts) buildTokens(cfg *Config, name string, log *slog.Logger, fetches 
 
 // buildGRPC makes the server of the API with all that belongs to it.
 func buildGRPC(cfg *Config, p *parts, log *slog.Logger, reg prometheus.Registerer) (*grpc.Server, error) {
-	keys, err := buildKeys(cfg)
+	access, err := buildAccess(cfg)
 	if err != nil {
 		return nil, err
 	}
-	options := append(interceptor.New(log, reg, keys),
+	options := append(interceptor.New(log, reg, access),
 		grpc.MaxRecvMsgSize(cfg.GRPC.MaxMessage),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
@@ -175,18 +174,6 @@ func buildGRPC(cfg *Config, p *parts, log *slog.Logger, reg prometheus.Registere
 		reflection.Register(server)
 	}
 	return server, nil
-}
-
-// buildKeys returns nil, which opens the API, only under dev and without keys.
-func buildKeys(cfg *Config) (*apikey.Keys, error) {
-	if cfg.Dev && len(cfg.GRPC.APIKeys) == 0 {
-		return nil, nil
-	}
-	var keys []apikey.Key
-	for _, name := range slices.Sorted(maps.Keys(cfg.GRPC.APIKeys)) {
-		keys = append(keys, apikey.Key{Name: name, Key: string(cfg.GRPC.APIKeys[name])})
-	}
-	return apikey.New(keys)
 }
 
 // Limits of the HTTP listeners. Long polls set deadlines of their own.

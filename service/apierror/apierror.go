@@ -28,18 +28,37 @@ var codeOf = map[realtimev1.ErrorReason]codes.Code{
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ROOMS:       codes.ResourceExhausted,
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS:        codes.ResourceExhausted,
 	realtimev1.ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE:  codes.Unavailable,
+	realtimev1.ErrorReason_ERROR_REASON_SCOPE_MISSING:        codes.PermissionDenied,
+	realtimev1.ErrorReason_ERROR_REASON_RATE_LIMITED:         codes.ResourceExhausted,
 }
 
 // New returns the status error for a reason, with further details if there are
 // any.
 func New(reason realtimev1.ErrorReason, message string, details ...protoadapt.MessageV1) error {
+	return Explained(reason, message, nil, details...)
+}
+
+// Explained is New with words for programs about this one error.
+func Explained(reason realtimev1.ErrorReason, message string, metadata map[string]string, details ...protoadapt.MessageV1) error {
 	info := &errdetails.ErrorInfo{
-		Reason: strings.TrimPrefix(reason.String(), "ERROR_REASON_"),
-		Domain: Domain,
+		Reason:   strings.TrimPrefix(reason.String(), "ERROR_REASON_"),
+		Domain:   Domain,
+		Metadata: metadata,
 	}
 	s, err := status.New(codeOf[reason], message).WithDetails(append([]protoadapt.MessageV1{info}, details...)...)
 	if err != nil { // a reason without a code, or a detail that is no message
 		return status.Error(codes.Internal, err.Error())
 	}
 	return s.Err()
+}
+
+// ReasonOf returns the reason of a status that New or Explained has made, as
+// ErrorInfo has it; empty if it is another.
+func ReasonOf(s *status.Status) string {
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == Domain {
+			return info.GetReason()
+		}
+	}
+	return ""
 }

@@ -5,14 +5,12 @@ import (
 	"log/slog"
 
 	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/auth"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
-	"github.com/seed52a35d2d/realtime-server/authn/apikey"
+	"github.com/seed52a35d2d/realtime-server/authn/authority"
 )
 
 // link is one part of the chain, for both kinds of RPC.
@@ -21,9 +19,16 @@ type link struct {
 	stream grpc.StreamServerInterceptor
 }
 
-// New returns the options of a gRPC server with the whole chain. Without keys
+// Access says who may call.
+type Access struct {
+	Callers *authority.Callers
+	// Audit logs who has changed clients.
+	Audit bool
+}
+
+// New returns the options of a gRPC server with the whole chain. Without access
 // (nil) everybody may call.
-func New(log *slog.Logger, reg prometheus.Registerer, keys *apikey.Keys) []grpc.ServerOption {
+func New(log *slog.Logger, reg prometheus.Registerer, access *Access) []grpc.ServerOption {
 	// The order: what stands first sees everything. Recovery stands behind
 	// metrics and log, so that these see a panic as the error it becomes.
 	chain := []link{
@@ -31,8 +36,9 @@ func New(log *slog.Logger, reg prometheus.Registerer, keys *apikey.Keys) []grpc.
 		logged(log),
 		recovered(log),
 	}
-	if keys != nil {
-		chain = append(chain, authenticated(keys))
+	tally := newTally(log, reg)
+	if access != nil {
+		chain = append(chain, access.gate(log, tally))
 	}
 	var unary []grpc.UnaryServerInterceptor
 	var stream []grpc.StreamServerInterceptor
@@ -62,11 +68,10 @@ func recovered(log *slog.Logger) link {
 	return link{recovery.UnaryServerInterceptor(handler), recovery.StreamServerInterceptor(handler)}
 }
 
-func authenticated(keys *apikey.Keys) link {
-	check := checkKey(keys)
-	closed := selector.MatchFunc(needsKey)
-	return link{
-		selector.UnaryServerInterceptor(auth.UnaryServerInterceptor(check), closed),
-		selector.StreamServerInterceptor(auth.StreamServerInterceptor(check), closed),
+func (a *Access) gate(log *slog.Logger, tally *tally) link {
+	g := &gate{callers: a.Callers, tally: tally}
+	if a.Audit {
+		g.audit = &audit{log}
 	}
+	return link{g.unary, g.stream}
 }

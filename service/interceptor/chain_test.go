@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,10 +18,11 @@ import (
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
-	"github.com/seed52a35d2d/realtime-server/authn/apikey"
+	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
 )
@@ -40,6 +42,61 @@ func (api) Send(context.Context, *realtimev1.SendRequest) (*realtimev1.SendRespo
 
 func (api) Broadcast(context.Context, *realtimev1.BroadcastRequest) (*realtimev1.BroadcastResponse, error) {
 	return &realtimev1.BroadcastResponse{}, nil
+}
+
+func (api) JoinRoom(context.Context, *realtimev1.JoinRoomRequest) (*realtimev1.JoinRoomResponse, error) {
+	return &realtimev1.JoinRoomResponse{}, nil
+}
+
+func (api) LeaveRoom(_ context.Context, req *realtimev1.LeaveRoomRequest) (*realtimev1.LeaveRoomResponse, error) {
+	if slices.Contains(req.GetTarget().GetRooms(), "panic") {
+		panic("as the test wants it")
+	}
+	return &realtimev1.LeaveRoomResponse{}, nil
+}
+
+func (api) Disconnect(context.Context, *realtimev1.DisconnectRequest) (*realtimev1.DisconnectResponse, error) {
+	return &realtimev1.DisconnectResponse{}, nil
+}
+
+// goOn lets SendWithAck answer once more.
+var goOn = make(chan struct{})
+
+// SendWithAck answers as often as the call wants it, from the second time on when
+// it is told to.
+func (api) SendWithAck(_ *realtimev1.SendWithAckRequest, stream grpc.ServerStreamingServer[realtimev1.SendWithAckResponse]) error {
+	wanted := metadata.ValueFromIncomingContext(stream.Context(), "answers")
+	if len(wanted) == 0 {
+		return nil
+	}
+	if err := stream.Send(&realtimev1.SendWithAckResponse{}); err != nil {
+		return err
+	}
+	select {
+	case <-goOn:
+	case <-stream.Context().Done():
+		return stream.Context().Err()
+	}
+	_ = stream.Send(&realtimev1.SendWithAckResponse{}) // a handler may not care
+	return nil
+}
+
+// forgotten is a service that nobody has decided about.
+var forgotten = grpc.ServiceDesc{
+	ServiceName: "test.Forgotten",
+	HandlerType: (*any)(nil),
+	Methods: []grpc.MethodDesc{{
+		MethodName: "Do",
+		Handler: func(_ any, ctx context.Context, decode func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
+			req := &realtimev1.SendRequest{}
+			if err := decode(req); err != nil {
+				return nil, err
+			}
+			return chain(ctx, req, &grpc.UnaryServerInfo{FullMethod: "/test.Forgotten/Do"}, func(context.Context, any) (any, error) {
+				return &realtimev1.SendResponse{}, nil
+			})
+		},
+	}},
 }
 
 // log is safe to read while a server writes.
@@ -62,13 +119,15 @@ func (l *log) String() string {
 
 // serve returns a connection to a server behind the chain, what the server
 // logs, and a function that ends the server.
-func serve(t *testing.T, reg prometheus.Registerer, keys *apikey.Keys) (*grpc.ClientConn, *log, func()) {
+func serve(t *testing.T, reg prometheus.Registerer, access *interceptor.Access) (*grpc.ClientConn, *log, func()) {
 	t.Helper()
 	l := &log{}
 	logger := slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	server := grpc.NewServer(interceptor.New(logger, reg, keys)...)
+	server := grpc.NewServer(interceptor.New(logger, reg, access)...)
 	realtimev1.RegisterRealtimeServer(server, api{})
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	server.RegisterService(&forgotten, nil)
+	reflection.Register(server)
 	lis := bufconn.Listen(1 << 16)
 	done := make(chan struct{})
 	go func() {
@@ -90,6 +149,16 @@ func serve(t *testing.T, reg prometheus.Registerer, keys *apikey.Keys) (*grpc.Cl
 	return conn, l, stop
 }
 
+// keys let in those who have one of them.
+func keys(t *testing.T, all map[string]authority.Key) *interceptor.Access {
+	t.Helper()
+	callers, err := authority.New(all, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &interceptor.Access{Callers: callers, Audit: true}
+}
+
 func broadcast(ctx context.Context, conn *grpc.ClientConn) error {
 	_, err := realtimev1.NewRealtimeClient(conn).Broadcast(ctx, &realtimev1.BroadcastRequest{
 		Event: &realtimev1.Event{Name: "confidential"},
@@ -108,11 +177,7 @@ func reason(err error) string {
 }
 
 func TestKeys(t *testing.T) {
-	keys, err := apikey.New([]apikey.Key{{Name: "billing", Key: key}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, log, stop := serve(t, prometheus.NewRegistry(), keys)
+	conn, log, stop := serve(t, prometheus.NewRegistry(), keys(t, map[string]authority.Key{"billing": {Secret: key}}))
 	for _, test := range []struct {
 		authorization string
 		code          codes.Code
@@ -141,11 +206,7 @@ func TestKeys(t *testing.T) {
 }
 
 func TestHealthNeedsNoKey(t *testing.T) {
-	keys, err := apikey.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, _, _ := serve(t, prometheus.NewRegistry(), keys)
+	conn, _, _ := serve(t, prometheus.NewRegistry(), keys(t, nil))
 	health := grpc_health_v1.NewHealthClient(conn)
 	if _, err := health.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
 		t.Errorf("Check: %v", err)

@@ -17,12 +17,14 @@ func slogLogger(log *slog.Logger) logging.Logger {
 }
 
 // level keeps what happens often, and what callers do wrong, out of a log that
-// is read for the server's own troubles.
+// is read for the server's own troubles. The gate logs whom it refuses, not each
+// time.
 func level(code codes.Code) logging.Level {
 	switch code {
-	case codes.OK, codes.Canceled, codes.InvalidArgument, codes.NotFound, codes.ResourceExhausted:
+	case codes.OK, codes.Canceled, codes.InvalidArgument, codes.NotFound, codes.ResourceExhausted,
+		codes.Unauthenticated, codes.PermissionDenied:
 		return logging.LevelDebug
-	case codes.Unauthenticated, codes.Unavailable, codes.DeadlineExceeded, codes.Unimplemented:
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Unimplemented:
 		return logging.LevelInfo
 	default:
 		return logging.LevelError

@@ -103,10 +103,11 @@ const (
 	ErrorReason_ERROR_REASON_NAMESPACE_NOT_FOUND ErrorReason = 2
 	// NOT_FOUND: no connection has this id, or it has gone.
 	ErrorReason_ERROR_REASON_CONNECTION_NOT_FOUND ErrorReason = 3
-	// UNAUTHENTICATED: the call carries no API key.
+	// UNAUTHENTICATED: the call carries no API key, nor a client certificate in
+	// its place.
 	ErrorReason_ERROR_REASON_CREDENTIALS_MISSING ErrorReason = 4
 	// UNAUTHENTICATED: the call carries an API key that the server does not
-	// know.
+	// know, or a client certificate that fits none of its identities.
 	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 5
 	// UNAVAILABLE: the server is shutting down; another node may answer.
 	ErrorReason_ERROR_REASON_DRAINING ErrorReason = 6
@@ -124,6 +125,12 @@ const (
 	// asks for was done for the connections of this node. RetryInfo says when to
 	// try again.
 	ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE ErrorReason = 10
+	// PERMISSION_DENIED: the caller may not do this. ErrorInfo.metadata says what
+	// it lacks: `scope`, `namespace` or `room`.
+	ErrorReason_ERROR_REASON_SCOPE_MISSING ErrorReason = 11
+	// RESOURCE_EXHAUSTED: the caller calls faster than it may, and nothing was
+	// done. RetryInfo says when to try again.
+	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 12
 )
 
 // Enum value maps for ErrorReason.
@@ -140,6 +147,8 @@ var (
 		8:  "ERROR_REASON_TOO_MANY_ROOMS",
 		9:  "ERROR_REASON_TOO_MANY_ACKS",
 		10: "ERROR_REASON_CLUSTER_UNAVAILABLE",
+		11: "ERROR_REASON_SCOPE_MISSING",
+		12: "ERROR_REASON_RATE_LIMITED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -153,6 +162,8 @@ var (
 		"ERROR_REASON_TOO_MANY_ROOMS":       8,
 		"ERROR_REASON_TOO_MANY_ACKS":        9,
 		"ERROR_REASON_CLUSTER_UNAVAILABLE":  10,
+		"ERROR_REASON_SCOPE_MISSING":        11,
+		"ERROR_REASON_RATE_LIMITED":         12,
 	}
 )
 
@@ -810,7 +821,7 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x18REPORT_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11REPORT_LEVEL_NONE\x10\x01\x12\x17\n" +
 	"\x13REPORT_LEVEL_ROUTED\x10\x02\x12\x18\n" +
-	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\x83\x03\n" +
+	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\xc2\x03\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12$\n" +
@@ -823,7 +834,9 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x1bERROR_REASON_TOO_MANY_ROOMS\x10\b\x12\x1e\n" +
 	"\x1aERROR_REASON_TOO_MANY_ACKS\x10\t\x12$\n" +
 	" ERROR_REASON_CLUSTER_UNAVAILABLE\x10\n" +
-	"BDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"\x12\x1e\n" +
+	"\x1aERROR_REASON_SCOPE_MISSING\x10\v\x12\x1d\n" +
+	"\x19ERROR_REASON_RATE_LIMITED\x10\fBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_types_proto_rawDescOnce sync.Once
