@@ -26,6 +26,7 @@ var walls = map[string][]string{
 	"internal/redisbus":   {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"internal/relay":      {"google.golang.org/grpc", "github.com/redis/go-redis", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
 	"internal/journal":    {"google.golang.org/grpc", mod + "gen", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
+	"internal/reload":     {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"service/bridge":      {mod + "internal/registry", mod + "internal/backend"},

@@ -2,8 +2,12 @@ package main
 
 import (
 	"errors"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
+	"github.com/seed52a35d2d/realtime-server/internal/reload"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
 )
 
@@ -13,22 +17,29 @@ func (c *Config) validateAccess() error {
 	if !c.Dev && !c.hasCallers() {
 		faults = append(faults, errors.New("grpc.api_keys: at least one key is needed, for example REALTIME_GRPC_API_KEYS='{backend: <secret>}'; or start with --dev"))
 	}
-	_, err := buildAccess(c)
-	return errors.Join(append(faults, within("grpc", err))...)
+	// Nobody looks after these files: it is known that they can be read.
+	files := reload.New(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	_, err := buildAccess(c, files)
+	return errors.Join(append(faults, err)...)
 }
 
-// hasCallers reports whether anybody may call.
-func (c *Config) hasCallers() bool { return len(c.GRPC.APIKeys) > 0 }
+// hasCallers reports whether the configuration tells of anybody who may call.
+func (c *Config) hasCallers() bool { return len(c.GRPC.APIKeys) > 0 || c.GRPC.APIKeysFile != "" }
 
 // buildAccess returns nil, which opens the API, only under dev and where nobody
-// is known.
-func buildAccess(cfg *Config) (*interceptor.Access, error) {
+// is told of. The file of keys is read, and joins those that are looked after.
+func buildAccess(cfg *Config, files *reload.Reloader) (*interceptor.Access, error) {
 	if cfg.Dev && !cfg.hasCallers() {
 		return nil, nil
 	}
 	callers, err := authority.New(cfg.GRPC.APIKeys, nil)
 	if err != nil {
-		return nil, err
+		return nil, within("grpc", err)
+	}
+	if file := cfg.GRPC.APIKeysFile; file != "" {
+		if err := files.Add(keysOf(file, callers)); err != nil {
+			return nil, prefixed("grpc.api_keys_file: ", err)
+		}
 	}
 	return &interceptor.Access{Callers: callers, Audit: cfg.GRPC.Audit}, nil
 }

@@ -78,6 +78,8 @@ type GRPC struct {
 	TLS    TLS    `yaml:"tls"`
 	// APIKeys are who may call, by name.
 	APIKeys map[string]authority.Key `yaml:"api_keys"`
+	// APIKeysFile has more of them. It is read anew when it changes.
+	APIKeysFile string `yaml:"api_keys_file"`
 	// Audit logs who has changed clients.
 	Audit bool `yaml:"audit"`
 	// Reflection lets tools such as grpcurl ask for the API's schema.
@@ -342,12 +344,13 @@ func (c *Config) validateJWT(n Namespace) error {
 
 // within puts a prefix before every fault of a part.
 func within(key string, err error) error {
+	return prefixed(key+".", err)
+}
+
+// prefixed puts a text before every line of an error, nil for nil.
+func prefixed(text string, err error) error {
 	if err == nil {
 		return nil
 	}
-	lines := strings.Split(err.Error(), "\n")
-	for i := range lines {
-		lines[i] = key + "." + lines[i]
-	}
-	return errors.New(strings.Join(lines, "\n"))
+	return errors.New(text + strings.ReplaceAll(err.Error(), "\n", "\n"+text))
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/internal/reload"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/bridge"
 	"github.com/seed52a35d2d/realtime-server/sio"
@@ -297,7 +298,7 @@ func TestMetricsPage(t *testing.T) {
 	r := &recorder{Registerer: prometheus.NewRegistry(), t: t, all: map[string]documentedMetric{}}
 	cfg, log := devConfig(t), slog.New(slog.DiscardHandler)
 	cfg.SocketIO.Recovery.Enabled, cfg.SocketIO.Recovery.Store = true, sio.StoreRedis
-	p := &parts{health: health.NewServer(), ready: &readiness{}, log: log}
+	p := &parts{health: health.NewServer(), ready: &readiness{}, log: log, files: reload.New(log, r)}
 	policies, err := p.buildPolicies(cfg, backend.Node{}, log, r)
 	if err != nil {
 		t.Fatal(err)

@@ -80,6 +80,7 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 		l.close()
 		return err
 	}
+	defer p.watchFiles()()
 	l.log(ctx, log)
 	doors, failed := errgroup.WithContext(ctx)
 	doors.Go(func() error { return serveHTTP(p.browsers, l.http, cfg.HTTP.TLS) })

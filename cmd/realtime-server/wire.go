@@ -28,6 +28,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
 	"github.com/seed52a35d2d/realtime-server/internal/registry"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
+	"github.com/seed52a35d2d/realtime-server/internal/reload"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/bridge"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
@@ -49,6 +50,7 @@ type parts struct {
 	relay    *relay.Relay       // nil without Redis, or where it is off
 	bridge   *bridge.Bridge     // nil without servers of Node's
 	journal  *journal.Journal   // nil unless clients can come back at any node
+	files    *reload.Reloader
 	started  time.Time
 	log      *slog.Logger
 	drain    *drain
@@ -66,6 +68,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	p := &parts{health: health.NewServer(), ready: &readiness{}, started: time.Now(), log: log, drain: newDrain(cfg.Shutdown.Window)}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.files = reload.New(log, reg)
 	node := backend.Node{ID: cmp.Or(cfg.NodeID, "node-"+rand.Text()[:8]), Generation: p.generation}
 
 	policies, err := p.buildPolicies(cfg, node, log, reg)
@@ -151,7 +154,7 @@ func (p *parts) buildTokens(cfg *Config, name string, log *slog.Logger, fetches 
 
 // buildGRPC makes the server of the API with all that belongs to it.
 func buildGRPC(cfg *Config, p *parts, log *slog.Logger, reg prometheus.Registerer) (*grpc.Server, error) {
-	access, err := buildAccess(cfg)
+	access, err := buildAccess(cfg, p.files)
 	if err != nil {
 		return nil, err
 	}
