@@ -17,6 +17,9 @@ func (c *Config) validateAccess() error {
 	if !c.Dev && !c.hasCallers() {
 		faults = append(faults, errors.New("grpc.api_keys: at least one key is needed, for example REALTIME_GRPC_API_KEYS='{backend: <secret>}'; or start with --dev"))
 	}
+	if len(c.GRPC.Identities) > 0 && c.GRPC.TLS.ClientCA == "" {
+		faults = append(faults, errors.New("grpc.identities: need grpc.tls.client_ca, which vouches for certificates"))
+	}
 	// Nobody looks after these files: it is known that they can be read.
 	files := reload.New(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	_, err := buildAccess(c, files)
@@ -24,7 +27,9 @@ func (c *Config) validateAccess() error {
 }
 
 // hasCallers reports whether the configuration tells of anybody who may call.
-func (c *Config) hasCallers() bool { return len(c.GRPC.APIKeys) > 0 || c.GRPC.APIKeysFile != "" }
+func (c *Config) hasCallers() bool {
+	return len(c.GRPC.APIKeys) > 0 || c.GRPC.APIKeysFile != "" || len(c.GRPC.Identities) > 0
+}
 
 // buildAccess returns nil, which opens the API, only under dev and where nobody
 // is told of. The file of keys is read, and joins those that are looked after.
@@ -32,7 +37,7 @@ func buildAccess(cfg *Config, files *reload.Reloader) (*interceptor.Access, erro
 	if cfg.Dev && !cfg.hasCallers() {
 		return nil, nil
 	}
-	callers, err := authority.New(cfg.GRPC.APIKeys, nil)
+	callers, err := authority.New(cfg.GRPC.APIKeys, cfg.GRPC.Identities)
 	if err != nil {
 		return nil, within("grpc", err)
 	}

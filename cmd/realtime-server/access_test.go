@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -72,6 +73,8 @@ type served struct {
 
 func serving(t *testing.T, cfg *Config) served {
 	t.Helper()
+	leaked := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, leaked) })
 	log := newLines()
 	p, err := build(cfg, "", slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {

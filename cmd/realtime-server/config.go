@@ -66,20 +66,16 @@ type HTTP struct {
 	TLS         TLS  `yaml:"tls"`
 }
 
-// TLS names the PEM files of a listener. Without them it speaks plain text.
-type TLS struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
-}
-
 // GRPC is the listener for backends.
 type GRPC struct {
-	Listen string `yaml:"listen"`
-	TLS    TLS    `yaml:"tls"`
+	Listen string    `yaml:"listen"`
+	TLS    MutualTLS `yaml:"tls"`
 	// APIKeys are who may call, by name.
 	APIKeys map[string]authority.Key `yaml:"api_keys"`
 	// APIKeysFile has more of them. It is read anew when it changes.
 	APIKeysFile string `yaml:"api_keys_file"`
+	// Identities are who may call with a client certificate, by name.
+	Identities map[string]authority.Identity `yaml:"identities"`
 	// Audit logs who has changed clients.
 	Audit bool `yaml:"audit"`
 	// Reflection lets tools such as grpcurl ask for the API's schema.
@@ -258,14 +254,7 @@ func (c *Config) validateListeners() error {
 		}
 	}
 	faults = append(faults, c.HTTP.validatePaths(), c.HTTP.validateAdvertise())
-	for _, l := range []struct {
-		key string
-		tls TLS
-	}{{"http.tls", c.HTTP.TLS}, {"grpc.tls", c.GRPC.TLS}} {
-		if (l.tls.Cert == "") != (l.tls.Key == "") {
-			faults = append(faults, fmt.Errorf("%s: cert and key need each other", l.key))
-		}
-	}
+	faults = append(faults, prefixed("http.tls: ", c.HTTP.TLS.validate()), prefixed("grpc.tls: ", c.GRPC.TLS.validate()))
 	if c.GRPC.MaxMessage < 1 {
 		faults = append(faults, fmt.Errorf("grpc.max_message: %d is not a positive number of bytes", c.GRPC.MaxMessage))
 	}

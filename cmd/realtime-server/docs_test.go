@@ -134,12 +134,19 @@ func TestConfigurationPage(t *testing.T) {
 	}
 }
 
-// documentedCallers are the settings of a caller.
+// documentedCallers are the settings of a key, and those that an identity has
+// beside the same.
 func documentedCallers(t *testing.T) map[string]documentedKey {
 	t.Helper()
 	all := map[string]documentedKey{"grpc.api_keys.<name>.key": {"Callers", "–", `""`}}
-	for key := range configKeys(reflect.TypeFor[authority.Grant](), "") {
+	grant := configKeys(reflect.TypeFor[authority.Grant](), "")
+	for key := range grant {
 		all["grpc.api_keys.<name>."+key] = documentedKey{"Callers", "–", defaultOf(t, authority.Grant{}, key)}
+	}
+	for key := range configKeys(reflect.TypeFor[authority.Identity](), "") {
+		if _, shared := grant[key]; !shared {
+			all["grpc.identities.<name>."+key] = documentedKey{"Callers", "–", `""`}
+		}
 	}
 	return all
 }
@@ -480,7 +487,7 @@ func blocks(t *testing.T, name, language string) []string {
 }
 
 func TestExampleFilesLoad(t *testing.T) {
-	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 4} {
+	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 5} {
 		all := blocks(t, name, "yaml")
 		if len(all) != n {
 			t.Errorf("%s has %d files, want %d", name, len(all), n)

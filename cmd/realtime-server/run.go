@@ -83,9 +83,9 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 	defer p.watchFiles()()
 	l.log(ctx, log)
 	doors, failed := errgroup.WithContext(ctx)
-	doors.Go(func() error { return serveHTTP(p.browsers, l.http, cfg.HTTP.TLS) })
+	doors.Go(func() error { return serveHTTP(p.browsers, l.http) })
 	doors.Go(func() error { return serveGRPC(p.grpc, l.grpc) })
-	doors.Go(func() error { return serveHTTP(p.admin, l.admin, TLS{}) })
+	doors.Go(func() error { return serveHTTP(p.admin, l.admin) })
 	p.health.SetServingStatus("realtime.v1.Realtime", grpc_health_v1.HealthCheckResponse_SERVING)
 	p.ready.set(true)
 	greet(ctx, cfg, l, log)
@@ -101,10 +101,10 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 	return err
 }
 
-func serveHTTP(server *http.Server, l net.Listener, tls TLS) error {
+func serveHTTP(server *http.Server, l net.Listener) error {
 	var err error
-	if tls.Cert != "" {
-		err = server.ServeTLS(l, tls.Cert, tls.Key)
+	if server.TLSConfig != nil {
+		err = server.ServeTLS(l, "", "")
 	} else {
 		err = server.Serve(l)
 	}

@@ -95,6 +95,9 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 		}
 	}
 	p.browsers = buildHTTP(browsers, log)
+	if p.browsers.TLSConfig, err = serverTLS("http_tls", MutualTLS{TLS: cfg.HTTP.TLS}, p.files); err != nil {
+		return nil, fmt.Errorf("http.tls: %w", err)
+	}
 	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready, p.drain.handler(p)), log)
 	return p, p.joinCluster(cfg, node.ID, interest, log, reg)
 }
@@ -163,12 +166,10 @@ func buildGRPC(cfg *Config, p *parts, log *slog.Logger, reg prometheus.Registere
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute}),
 	)
-	if cfg.GRPC.TLS.Cert != "" {
-		tls, err := credentials.NewServerTLSFromFile(cfg.GRPC.TLS.Cert, cfg.GRPC.TLS.Key)
-		if err != nil {
-			return nil, fmt.Errorf("grpc.tls: %w", err)
-		}
-		options = append(options, grpc.Creds(tls))
+	if tls, err := serverTLS("grpc_tls", cfg.GRPC.TLS, p.files); err != nil {
+		return nil, fmt.Errorf("grpc.tls: %w", err)
+	} else if tls != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(tls)))
 	}
 	server := grpc.NewServer(options...)
 	p.api.Register(server)
