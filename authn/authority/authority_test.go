@@ -183,7 +183,7 @@ func TestCaller(t *testing.T) {
 			t.Errorf("a key without limits lacks %s", scope)
 		}
 	}
-	if everything.InNamespaces() || everything.InRooms() || !everything.Namespace("/a") || !everything.Room("") || everything.Take() != 0 {
+	if everything.InNamespaces() || everything.InRooms() || !everything.Namespace("/a") || !everything.Lists("/*") || !everything.Room("") || everything.Take() != 0 {
 		t.Error("a key without limits has some")
 	}
 	limited := only(t, authority.Grant{
@@ -197,6 +197,9 @@ func TestCaller(t *testing.T) {
 	} {
 		if limited.Namespace(name) != in {
 			t.Errorf("namespace %q: %v", name, !in)
+		}
+		if listed := name == "/" || name == `^/team-\d+$`; limited.Lists(name) != listed {
+			t.Errorf("namespace %q is listed: %v", name, !listed)
 		}
 	}
 	for name, in := range map[string]bool{"a:": true, "a:1": true, "b": true, "b1": true, "a": false, "": false, "A:1": false} {

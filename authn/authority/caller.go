@@ -68,13 +68,15 @@ func (c *Caller) Has(s Scope) bool {
 // InNamespaces reports whether the caller is limited to namespaces.
 func (c *Caller) InNamespaces() bool { return len(c.grant.Namespaces) > 0 }
 
-// Namespace reports whether the caller may deal with a namespace. The text of a
-// pattern is in itself: a worker may serve all that the caller may see.
+// Namespace reports whether the caller may deal with a namespace.
 func (c *Caller) Namespace(name string) bool {
-	if !c.InNamespaces() || slices.Contains(c.grant.Namespaces, name) {
-		return true
-	}
-	return !pattern.Is(name) && slices.ContainsFunc(c.patterns, func(p *regexp.Regexp) bool { return p.MatchString(name) })
+	return c.Lists(name) || slices.ContainsFunc(c.patterns, func(p *regexp.Regexp) bool { return p.MatchString(name) })
+}
+
+// Lists reports whether the caller's namespaces have this very text. A pattern is
+// within them then only: what it stands for cannot be told from what it matches.
+func (c *Caller) Lists(text string) bool {
+	return !c.InNamespaces() || slices.Contains(c.grant.Namespaces, text)
 }
 
 // InRooms reports whether the caller is limited to rooms.

@@ -42,7 +42,7 @@ func (a *audit) write(ctx context.Context, c *call, req any, result *status.Stat
 	for _, caller := range c.who {
 		line = append(line, slog.String(string(caller.Kind), caller.Name))
 	}
-	line = append(line, about(c.need, req)...)
+	line = append(line, about(req)...)
 	line = append(line, slog.String("code", result.Code().String()))
 	if reason != "" {
 		line = append(line, slog.String("reason", reason))
@@ -51,10 +51,10 @@ func (a *audit) write(ctx context.Context, c *call, req any, result *status.Stat
 }
 
 // about counts whom a request is about.
-func about(n need, req any) []slog.Attr {
+func about(req any) []slog.Attr {
 	var said []slog.Attr
 	if named := namespaces(req); len(named) > 0 {
-		said = append(said, slog.String("namespace", shortened(n.spelled(named[0]))))
+		said = append(said, slog.String("namespace", shortened(named[0].text)))
 	}
 	if r, ok := req.(forTarget); ok {
 		t := r.GetTarget()

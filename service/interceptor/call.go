@@ -52,7 +52,7 @@ func (c *call) reach(ctx context.Context, who []*authority.Caller, req any, open
 		return nil
 	}
 	for _, caller := range who {
-		l := checkNamespaces(caller, c.need, req, opening)
+		l := checkNamespaces(caller, req, opening)
 		if l == nil {
 			l = checkRooms(caller, c.need, req)
 		}

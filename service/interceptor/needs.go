@@ -18,9 +18,6 @@ type need struct {
 	// byRooms means that the request can say by rooms whom it is about. All
 	// others are closed to a caller that is limited to rooms.
 	byRooms bool
-	// blankIsAll means that a namespace that is left out is every namespace, and
-	// not "/".
-	blankIsAll bool
 }
 
 // ofRealtime begins the names of methods that the service may come to have.
@@ -37,16 +34,16 @@ var needs = map[string]need{
 	realtimev1.Realtime_JoinRoom_FullMethodName:   {scope: authority.Manage, byRooms: true},
 	realtimev1.Realtime_LeaveRoom_FullMethodName:  {scope: authority.Manage, byRooms: true},
 	realtimev1.Realtime_Disconnect_FullMethodName: {scope: authority.Manage, byRooms: true},
-	ofRealtime + "IssueTicket":                    {scope: authority.Manage, blankIsAll: true},
-	ofRealtime + "RevokeUser":                     {scope: authority.Manage, blankIsAll: true},
-	ofRealtime + "RevokeToken":                    {scope: authority.Manage, blankIsAll: true},
+	ofRealtime + "IssueTicket":                    {scope: authority.Manage},
+	ofRealtime + "RevokeUser":                     {scope: authority.Manage},
+	ofRealtime + "RevokeToken":                    {scope: authority.Manage},
 
 	realtimev1.Realtime_GetConnection_FullMethodName:    {scope: authority.Read},
 	realtimev1.Realtime_ListConnections_FullMethodName:  {scope: authority.Read, byRooms: true},
 	realtimev1.Realtime_ListRooms_FullMethodName:        {scope: authority.Read, byRooms: true},
 	realtimev1.Realtime_CountConnections_FullMethodName: {scope: authority.Read, byRooms: true},
 
-	ofRealtime + "Attach": {scope: authority.Attach, blankIsAll: true},
+	ofRealtime + "Attach": {scope: authority.Attach},
 
 	// The schema is no secret.
 	grpc_reflection_v1.ServerReflection_ServerReflectionInfo_FullMethodName:      {anyone: true},

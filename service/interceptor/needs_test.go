@@ -1,6 +1,8 @@
 package interceptor
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +36,40 @@ func TestEveryMethodHasAScope(t *testing.T) {
 		name, ours := strings.CutPrefix(method, ofRealtime)
 		if ours && !slices.Contains(all, method) && !slices.Contains(announced, name) {
 			t.Errorf("%s is no method", method)
+		}
+	}
+}
+
+// TestPageOfScopes holds the table of api.md against ours.
+func TestPageOfScopes(t *testing.T) {
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "### Who may call what")
+	section, _, _ = strings.Cut(section, "\n#")
+	said := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| (`.*`) \\|$").FindAllStringSubmatch(section, -1) {
+		for method := range strings.SplitSeq(row[2], ", ") {
+			said[ofRealtime+strings.Trim(method, "`")] = row[1]
+		}
+	}
+	for method, n := range needs {
+		if strings.HasPrefix(method, ofRealtime) && said[method] != string(n.scope) {
+			t.Errorf("%s needs %s, the page says %q", method, n.scope, said[method])
+		}
+		delete(said, method)
+	}
+	if len(said) > 0 {
+		t.Errorf("the page has more: %v", said)
+	}
+	for method, n := range needs {
+		name, ours := strings.CutPrefix(method, ofRealtime)
+		if !ours || n.byRooms {
+			continue
+		}
+		if _, closed, _ := strings.Cut(section, "It cannot call what is about more than rooms:"); !strings.Contains(closed, "`"+name+"`") {
+			t.Errorf("the page does not say that %s is closed to callers that are limited to rooms", name)
 		}
 	}
 }

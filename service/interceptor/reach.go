@@ -2,22 +2,22 @@ package interceptor
 
 import (
 	"cmp"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/internal/pattern"
 )
 
-// Requests say whom they are about by these, so none has to be known here.
+// Requests say by these which rooms they are about, so none has to be known here.
 type (
-	inNamespace  interface{ GetNamespace() string }
-	inNamespaces interface{ GetNamespaces() []string }
-	forTarget    interface{ GetTarget() *realtimev1.Target }
-	namesRooms   interface{ GetRooms() []string }
-	namesRoom    interface{ GetRoom() string }
-	namesPrefix  interface{ GetPrefix() string }
+	forTarget   interface{ GetTarget() *realtimev1.Target }
+	namesRooms  interface{ GetRooms() []string }
+	namesRoom   interface{ GetRoom() string }
+	namesPrefix interface{ GetPrefix() string }
 )
 
 // The keys of ErrorInfo.metadata.
@@ -38,7 +38,7 @@ const everywhere = "*"
 // checkNamespaces says which namespace of a request the caller lacks. The
 // opening request of a call has to name one; what follows on a stream is held
 // to what it names.
-func checkNamespaces(c *authority.Caller, n need, req any, opening bool) *lack {
+func checkNamespaces(c *authority.Caller, req any, opening bool) *lack {
 	if !c.InNamespaces() {
 		return nil
 	}
@@ -46,33 +46,23 @@ func checkNamespaces(c *authority.Caller, n need, req any, opening bool) *lack {
 	if len(named) == 0 && opening {
 		return &lack{lacksNamespace, everywhere, "is limited to namespaces, and the request names none"}
 	}
-	for _, name := range named {
-		name = n.spelled(name)
-		if name == everywhere {
-			return &lack{lacksNamespace, everywhere, "is limited to namespaces, and the request is about all"}
-		}
-		if !c.Namespace(name) {
-			return &lack{lacksNamespace, name, "may not deal with this namespace"}
+	for _, n := range named {
+		if n.several && !c.Lists(n.text) || !n.several && !c.Namespace(n.text) {
+			return &lack{lacksNamespace, n.text, "may not deal with this namespace"}
 		}
 	}
 	return nil
 }
 
-// spelled is a namespace in full. No namespace is called everywhere.
-func (n need) spelled(namespace string) string {
-	switch {
-	case namespace != "":
-		return namespace
-	case n.blankIsAll:
-		return everywhere
-	default:
-		return "/"
-	}
+// namespace is how a request names one, or several of them by a pattern.
+type namespace struct {
+	text    string
+	several bool
 }
 
 // namespaces are all that a request names, itself or in the messages that it is
 // made of.
-func namespaces(req any) []string {
+func namespaces(req any) []namespace {
 	message, ok := req.(proto.Message)
 	if !ok {
 		return nil
@@ -82,16 +72,11 @@ func namespaces(req any) []string {
 
 // namespacesOf adds to named. Messages of others, such as google.protobuf.Value,
 // have nothing to do with namespaces.
-func namespacesOf(message protoreflect.Message, named []string) []string {
+func namespacesOf(message protoreflect.Message, named []namespace) []namespace {
 	if message.Descriptor().ParentFile().Package() != ours {
 		return named
 	}
-	if m, ok := message.Interface().(inNamespace); ok {
-		named = append(named, m.GetNamespace())
-	}
-	if m, ok := message.Interface().(inNamespaces); ok {
-		named = append(named, m.GetNamespaces()...)
-	}
+	named = append(named, ownNamespaces(message)...)
 	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch {
 		case field.IsMap() || field.Message() == nil:
@@ -104,6 +89,28 @@ func namespacesOf(message protoreflect.Message, named []string) []string {
 		}
 		return true
 	})
+	return named
+}
+
+// ownNamespaces are those that the fields of a message name. The fields have the
+// same names in all messages: `namespace`, where nothing means "/"; `namespaces`,
+// which are names and patterns; and `all_namespaces`.
+func ownNamespaces(message protoreflect.Message) []namespace {
+	fields := message.Descriptor().Fields()
+	if all := fields.ByName("all_namespaces"); all != nil && message.Get(all).Bool() {
+		return []namespace{{everywhere, true}}
+	}
+	var named []namespace
+	if one := fields.ByName("namespace"); one != nil {
+		named = append(named, namespace{text: cmp.Or(message.Get(one).String(), "/")})
+	}
+	if some := fields.ByName("namespaces"); some != nil {
+		list := message.Get(some).List()
+		for i := range list.Len() {
+			text := list.Get(i).String()
+			named = append(named, namespace{text, pattern.Is(text) || strings.Contains(text, "*")})
+		}
+	}
 	return named
 }
 

@@ -38,7 +38,9 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // Realtime reaches browsers. Calls carry an API key as gRPC metadata,
-// `authorization: Bearer <key>`, unless the server runs with --dev.
+// `authorization: Bearer <key>`, or come over a connection with a client
+// certificate, unless the server runs with --dev. The server's configuration
+// says what a caller may.
 //
 // Errors carry google.rpc details: ErrorInfo with a reason of ErrorReason,
 // and BadRequest with field violations for INVALID_ARGUMENT.
@@ -201,7 +203,9 @@ func (c *realtimeClient) CountConnections(ctx context.Context, in *CountConnecti
 // for forward compatibility.
 //
 // Realtime reaches browsers. Calls carry an API key as gRPC metadata,
-// `authorization: Bearer <key>`, unless the server runs with --dev.
+// `authorization: Bearer <key>`, or come over a connection with a client
+// certificate, unless the server runs with --dev. The server's configuration
+// says what a caller may.
 //
 // Errors carry google.rpc details: ErrorInfo with a reason of ErrorReason,
 // and BadRequest with field violations for INVALID_ARGUMENT.
