@@ -2,7 +2,6 @@ package interceptor
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
 	"google.golang.org/grpc"
@@ -73,39 +72,4 @@ func (g *gate) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo
 		}
 		return err
 	})
-}
-
-// heldStream decides about each message of a stream. Nothing comes through in
-// either direction once its caller may not call any more; that of a caller that
-// is gone ends with its next message.
-type heldStream struct {
-	grpc.ServerStream
-
-	call    *call
-	opening any // the first request; of the goroutine that receives
-	refusal atomic.Pointer[error]
-}
-
-func (s *heldStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
-		return err
-	}
-	if s.opening == nil {
-		s.opening = m
-	}
-	return s.keep(s.call.request(s.Context(), m))
-}
-
-func (s *heldStream) SendMsg(m any) error {
-	if _, err := s.call.still(s.Context()); err != nil {
-		return s.keep(err)
-	}
-	return s.ServerStream.SendMsg(m)
-}
-
-func (s *heldStream) keep(err error) error {
-	if err != nil {
-		s.refusal.CompareAndSwap(nil, &err)
-	}
-	return err
 }
