@@ -1,6 +1,8 @@
 package realtime
 
 import (
+	"time"
+
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
 )
@@ -25,6 +27,34 @@ func ReasonOf(err error) string {
 		}
 	}
 	return ""
+}
+
+// RetryDelayOf returns how long to wait before a refused call is tried again,
+// for example one that was RATE_LIMITED. It is zero if err does not say.
+func RetryDelayOf(err error) time.Duration {
+	for _, detail := range details(err) {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return info.GetRetryDelay().AsDuration()
+		}
+	}
+	return 0
+}
+
+// LackOf returns what a call that was refused with SCOPE_MISSING lacks: "scope",
+// "namespace" or "room", and which one. Both are empty for other errors.
+func LackOf(err error) (kind, which string) {
+	for _, detail := range details(err) {
+		info, ok := detail.(*errdetails.ErrorInfo)
+		if !ok || info.GetDomain() != errorDomain || info.GetReason() != "SCOPE_MISSING" {
+			continue
+		}
+		for _, kind := range []string{"scope", "namespace", "room"} {
+			if which, said := info.GetMetadata()[kind]; said {
+				return kind, which
+			}
+		}
+	}
+	return "", ""
 }
 
 // FieldViolationsOf returns the fields that made a call INVALID_ARGUMENT.
