@@ -492,7 +492,7 @@ func printed(t *testing.T, environ []string, args ...string) string {
 func TestSecretsAreNotPrinted(t *testing.T) {
 	environ := []string{
 		aBackend,
-		"REALTIME_GRPC_API_KEYS={shop: api-key-of-shop-1, mail: api-key-of-mail-2}",
+		"REALTIME_GRPC_API_KEYS={shop: api-key-of-shop-1, mail: api-key-of-mail-2, ticker: {key: api-key-of-ticker, scopes: [send], burst: 5, calls_per_second: 2.5}}",
 		"REALTIME_BACKEND_METADATA={authorization: Bearer common-token}",
 		"REALTIME_BACKENDS={mail: {target: mail, metadata: {authorization: Bearer mail-token}}}",
 		`REALTIME_NAMESPACES={/: {jwt: {keys: [{secret: secret-of-the-issuer-0123456789ab}]}}, /chat: {backend: {target: chat, metadata: {authorization: Bearer chat-token}}}}`,
@@ -503,7 +503,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			t.Errorf("%s is printed:\n%s", secret, text)
 		}
 	}
-	for _, public := range []string{"shop: '********'", "mail: '********'", "authorization: '********'", "secret: '********'", "target: chat"} {
+	for _, public := range []string{"shop: '********'", "mail: '********'", "key: '********'", "calls_per_second: 2.5", "authorization: '********'", "secret: '********'", "target: chat"} {
 		if !strings.Contains(text, public) {
 			t.Errorf("%s is not printed:\n%s", public, text)
 		}
@@ -524,10 +524,13 @@ func TestPrintedConfigLoadsAgain(t *testing.T) {
 		"REALTIME_SOCKETIO_TRUSTED_PROXIES=10.0.0.0/8",
 		"REALTIME_SOCKETIO_CORS_ORIGINS=https://a.example,https://b.example",
 		"REALTIME_BACKEND_METADATA={authorization: token}",
+		`REALTIME_GRPC_IDENTITIES={a: {dns: a.example, scopes: [read, attach], namespaces: [/, '^/a$'], room_prefixes: ["a:"]}, b: {common_name: b}}`,
 		`REALTIME_NAMESPACES={"/": {anonymous: true, rooms: [a]}, "/chat": {backend: {target: "chat:1", metadata: {b: c}}}, "/common": {}}`,
 		"REALTIME_LOG_LEVEL=DEBUG+2",
 	}
-	args := []string{"--set", "node_id=null", "--set", "shutdown.window=1500ms", "--log-format", "json"}
+	args := []string{
+		"--set", "grpc.tls.cert=tls.crt", "--set", "grpc.tls.key=tls.key", "--set", "grpc.tls.client_ca=ca.crt", "--set", "node_id=null", "--set", "shutdown.window=1500ms", "--log-format", "json",
+	}
 	text := printed(t, environ, args...)
 	want := sound(t, "", environ, args...)
 	// Secrets do not come back: a masked key is too short to be one, so that
