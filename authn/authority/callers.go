@@ -153,9 +153,6 @@ func (c *Callers) Now(caller *Caller) *Caller {
 	return now
 }
 
-// Size says how many callers there are.
-func (c *Callers) Size() int { return len(c.current.Load().byName) }
-
 // within puts a prefix before every fault of a part.
 func within(key string, err error) error {
 	if err == nil {
