@@ -194,6 +194,9 @@ func (c *Config) completeDev() {
 func inherit(own, common backend.Config) *backend.Config {
 	own.Timeout = cmp.Or(own.Timeout, common.Timeout)
 	own.MaxInFlight = cmp.Or(own.MaxInFlight, common.MaxInFlight)
+	own.MaxQueue = cmp.Or(own.MaxQueue, common.MaxQueue)
+	own.BreakerPercent = cmp.Or(own.BreakerPercent, common.BreakerPercent)
+	own.BreakerPause = cmp.Or(own.BreakerPause, common.BreakerPause)
 	own.MaxReplyBytes = cmp.Or(own.MaxReplyBytes, common.MaxReplyBytes)
 	return &own
 }

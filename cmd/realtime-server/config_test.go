@@ -210,15 +210,16 @@ func TestLists(t *testing.T) {
 
 func TestNamespaces(t *testing.T) {
 	const file = `
-backend: {target: "shop:50052", timeout: 7s}
+backend: {target: "shop:50052", timeout: 7s, max_queue: 9, breaker_percent: 80, breaker_pause: 8s}
 namespaces: {/: {anonymous: true, rooms: [lobby]}, '^/team-\w+$': {}}
 `
 	cfg := sound(t, file, []string{
 		anAPIKey,
-		`REALTIME_NAMESPACES={"/chat": {backend: {target: "chat:1", max_in_flight: 3}}, /common: {}}`,
+		`REALTIME_NAMESPACES={"/chat": {backend: {target: "chat:1", max_in_flight: 3, breaker_percent: 0}}, /common: {}}`,
 	})
 	own := backend.DefaultConfig()
 	own.Target, own.Timeout, own.MaxInFlight = "chat:1", 7*time.Second, 3
+	own.MaxQueue, own.BreakerPercent, own.BreakerPause = 9, new(0), 8*time.Second // 0 is not unset
 	want := map[string]Namespace{
 		"/":       {Anonymous: true, Rooms: []string{"lobby"}},
 		"/chat":   {Backend: &own},

@@ -110,7 +110,7 @@ func wantCode(t *testing.T, err error, want ...codes.Code) {
 func inFlight(t *testing.T, c *Client) float64 {
 	t.Helper()
 	var m dto.Metric
-	if err := c.metrics.inFlight.WithLabelValues("test").Write(&m); err != nil {
+	if err := c.guard.metrics.inFlight.WithLabelValues("test").Write(&m); err != nil {
 		t.Fatal(err)
 	}
 	return m.GetGauge().GetValue()
@@ -186,6 +186,11 @@ func TestBackendsThatAreNoGood(t *testing.T) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}), []codes.Code{codes.DeadlineExceeded}},
+		{"garbled reply", answer(func(context.Context) (*realtimev1.AuthenticateResponse, error) {
+			refuse := &realtimev1.Refuse{}
+			refuse.ProtoReflect().SetUnknown([]byte{0xff}) // no message goes on like this
+			return &realtimev1.AuthenticateResponse{Result: &realtimev1.AuthenticateResponse_Refuse{Refuse: refuse}}, nil
+		}), []codes.Code{codes.Internal}},
 		{"large reply", answer(func(context.Context) (*realtimev1.AuthenticateResponse, error) {
 			return &realtimev1.AuthenticateResponse{Result: &realtimev1.AuthenticateResponse_Refuse{
 				Refuse: &realtimev1.Refuse{Message: strings.Repeat("x", 2000)},

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Config says how one backend is called.
@@ -15,23 +14,20 @@ type Config struct {
 	// or "unix:/run/chat.sock". Calls are spread over all addresses of a name.
 	// Required.
 	Target string `yaml:"target"`
-	// Timeout is the deadline of every call, in which waiting for one of the
-	// MaxInFlight places counts. Default 5s.
-	Timeout time.Duration `yaml:"timeout"`
+	// Limits say how much is asked of it.
+	Limits `yaml:",inline"`
+	// MaxReplyBytes is the largest reply that is taken. Default 4 MiB.
+	MaxReplyBytes int `yaml:"max_reply_bytes"`
 	// Metadata is sent with every call, for example an authorization. Names
 	// are in lower case. Default none.
 	Metadata map[string]string `yaml:"metadata"`
 	// TLS protects the connection. Default off.
 	TLS TLS `yaml:"tls"`
-	// MaxInFlight is how many calls run at once; more wait. Default 256.
-	MaxInFlight int `yaml:"max_in_flight"`
-	// MaxReplyBytes is the largest reply that is taken. Default 4 MiB.
-	MaxReplyBytes int `yaml:"max_reply_bytes"`
 }
 
 // DefaultConfig returns the configuration that needs only a target.
 func DefaultConfig() Config {
-	return Config{Timeout: 5 * time.Second, MaxInFlight: 256, MaxReplyBytes: 4 << 20}
+	return Config{Limits: DefaultLimits(), MaxReplyBytes: 4 << 20}
 }
 
 // Validate reports everything that is wrong with c but the content of the
@@ -44,8 +40,7 @@ func (c Config) Validate() error {
 		}
 	}
 	fault(c.Target == "", "target: is required")
-	fault(c.Timeout <= 0, "timeout: %v is not positive", c.Timeout)
-	fault(c.MaxInFlight <= 0, "max_in_flight: %d is not positive", c.MaxInFlight)
+	faults = append(faults, c.Limits.Validate())
 	fault(c.MaxReplyBytes <= 0, "max_reply_bytes: %d is not positive", c.MaxReplyBytes)
 	for _, name := range slices.Sorted(maps.Keys(c.Metadata)) {
 		fault(!validMetadataName(name), "metadata: %q is not a lower-case header name outside of grpc-", name)

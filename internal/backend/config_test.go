@@ -12,6 +12,7 @@ func TestConfigReportsEveryFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := Config{
+		Limits:   Limits{BreakerPercent: new(101)},
 		Metadata: map[string]string{"Authorization": "", "grpc-timeout": "", "": ""},
 		TLS:      TLS{Cert: "cert.pem"},
 	}
@@ -21,6 +22,7 @@ func TestConfigReportsEveryFault(t *testing.T) {
 	}
 	for _, want := range []string{
 		"target: is required", "timeout: 0s", "max_in_flight: 0", "max_reply_bytes: 0",
+		"max_queue: 0", "breaker_percent: 101", "breaker_pause: 0s",
 		`"Authorization"`, `"grpc-timeout"`, `metadata: ""`, "cert and key", "not enabled",
 	} {
 		if !strings.Contains(err.Error(), want) {

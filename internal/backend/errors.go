@@ -2,7 +2,10 @@ package backend
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -16,7 +19,27 @@ type Error struct {
 	// Message is the text that came with the code. It is for logs: what a
 	// backend writes there may not be meant for clients.
 	Message string
+	// Reason is why the call was not made; empty if it was.
+	Reason Reason
+
+	retryAfter time.Duration // as the backend wishes; 0 if it does not say
 }
+
+// Reason is why a call never reached the backend. It is a label of the metrics.
+type Reason string
+
+// The reasons.
+const (
+	// ReasonBreakerOpen: the backend has failed too often lately. UNAVAILABLE.
+	ReasonBreakerOpen Reason = "breaker open"
+	// ReasonQueueFull: too many calls wait. RESOURCE_EXHAUSTED.
+	ReasonQueueFull Reason = "queue full"
+	// ReasonNoPlace: no place came free in time. DEADLINE_EXCEEDED.
+	ReasonNoPlace Reason = "no place"
+
+	// reasonBudget: no attempt may be repeated just now. It never ends a call.
+	reasonBudget Reason = "budget"
+)
 
 // newError returns nil for nil.
 func newError(method string, err error) *Error {
@@ -24,7 +47,13 @@ func newError(method string, err error) *Error {
 		return nil
 	}
 	s := status.Convert(err)
-	return &Error{Method: method, Code: s.Code(), Message: s.Message()}
+	e := &Error{Method: method, Code: s.Code(), Message: s.Message()}
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			e.retryAfter = info.GetRetryDelay().AsDuration()
+		}
+	}
+	return e
 }
 
 // Error returns the method, the code and the message.
@@ -42,13 +71,26 @@ func (e *Error) Temporary() bool {
 	}
 }
 
+// repeatable tells a backend that has not done what it was asked for, and says
+// so, from one that may have.
+func (e *Error) repeatable() bool {
+	switch e.Code {
+	case codes.Unavailable:
+		return true
+	case codes.ResourceExhausted:
+		return !strings.Contains(e.Message, "larger than max") // gRPC's words for a reply that we do not take
+	default:
+		return false
+	}
+}
+
 // faulty tells a backend that does not work from one that says no, and from a
 // call that we gave up because the client had left.
 func (e *Error) faulty() bool {
 	switch e.Code {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted,
 		codes.Internal, codes.Unknown, codes.DataLoss:
-		return true
+		return e.Reason != ReasonBreakerOpen // which has a log line of its own
 	case codes.Unimplemented:
 		return e.Method == "Authenticate"
 	default:
@@ -56,6 +98,7 @@ func (e *Error) faulty() bool {
 	}
 }
 
+// code is that of the metrics: a call without a failure is OK.
 func (e *Error) code() codes.Code {
 	if e == nil {
 		return codes.OK

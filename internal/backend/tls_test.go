@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -117,7 +118,7 @@ func TestTLSFilesAreReadAtStart(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		cfg.Target, cfg.TLS = "localhost:1", c
-		if _, err := New("test", cfg, Node{}, nil, nil); err == nil {
+		if _, err := New("test", cfg, Node{}, slog.New(slog.DiscardHandler), nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

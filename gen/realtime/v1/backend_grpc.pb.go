@@ -39,8 +39,10 @@ const (
 // Authenticate, OnConnected, every OnEvent in the order in which the client
 // emitted, OnDisconnected; and again from Authenticate, if the client gets back
 // a connection that it had lost. Every call has a deadline (the server's setting
-// `backend.timeout`). No call is repeated but OnDisconnected for a server process
-// that is lost.
+// `backend.timeout`). Authenticate and OnDisconnected are repeated, within a
+// budget, if the backend cannot be reached or answers UNAVAILABLE or
+// RESOURCE_EXHAUSTED; so they must do no harm if they come twice. The other calls
+// are not repeated.
 type RealtimeBackendClient interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
@@ -125,8 +127,10 @@ func (c *realtimeBackendClient) OnDisconnected(ctx context.Context, in *OnDiscon
 // Authenticate, OnConnected, every OnEvent in the order in which the client
 // emitted, OnDisconnected; and again from Authenticate, if the client gets back
 // a connection that it had lost. Every call has a deadline (the server's setting
-// `backend.timeout`). No call is repeated but OnDisconnected for a server process
-// that is lost.
+// `backend.timeout`). Authenticate and OnDisconnected are repeated, within a
+// budget, if the backend cannot be reached or answers UNAVAILABLE or
+// RESOURCE_EXHAUSTED; so they must do no harm if they come twice. The other calls
+// are not repeated.
 type RealtimeBackendServer interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
