@@ -53,7 +53,7 @@ func New(name string, cfg Config, node Node, log *slog.Logger, metrics *Metrics)
 		return nil, fmt.Errorf("backend %q: %w", name, err)
 	}
 	log = log.With(slog.String("target", cfg.Target))
-	conn, err := dial(cfg)
+	conn, err := dial(cfg, log.With(slog.String("backend", name)))
 	if err != nil {
 		return nil, fmt.Errorf("backend %q: %w", name, err)
 	}

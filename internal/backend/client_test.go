@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,15 +74,35 @@ func panicking(t *testing.T) (target string) {
 	return strings.TrimSpace(line)
 }
 
+// logText is a log that may be read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logText) Len() int { return len(l.String()) }
+
 // connect returns a client of target with edited defaults, and its log.
-func connect(t *testing.T, target string, edit func(*Config)) (*Client, *strings.Builder) {
+func connect(t *testing.T, target string, edit func(*Config)) (*Client, *logText) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Target = target
 	if edit != nil {
 		edit(&cfg)
 	}
-	log := &strings.Builder{}
+	log := &logText{}
 	c, err := New("test", cfg, Node{ID: "node-1", Generation: func() int64 { return 7 }},
 		slog.New(slog.NewTextHandler(log, nil)), NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
@@ -104,6 +125,17 @@ func wantCode(t *testing.T, err error, want ...codes.Code) {
 	}
 	if !slices.Contains(want, e.Code) {
 		t.Fatalf("got %v, want %v", err, want)
+	}
+}
+
+// ready returns when the client is connected.
+func ready(t *testing.T, c *Client) {
+	t.Helper()
+	c.conn.Connect()
+	for state := c.conn.GetState(); state != connectivity.Ready; state = c.conn.GetState() {
+		if !c.conn.WaitForStateChange(t.Context(), state) {
+			t.Fatal("never ready again")
+		}
 	}
 }
 
@@ -310,11 +342,7 @@ func TestBackendThatComesBackIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	backendtest.ServeOn(t, stub, lis)
-	for state := c.conn.GetState(); state != connectivity.Ready; state = c.conn.GetState() {
-		if !c.conn.WaitForStateChange(t.Context(), state) {
-			t.Fatal("never ready again")
-		}
-	}
+	ready(t, c)
 	if err := authenticate(t.Context(), c); err != nil {
 		t.Error(err)
 	}

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"log/slog"
 	"time"
 
 	"google.golang.org/grpc"
@@ -9,8 +10,8 @@ import (
 )
 
 // dial makes the channel to all addresses of a backend. It does not connect yet.
-func dial(cfg Config) (*grpc.ClientConn, error) {
-	creds, err := cfg.TLS.credentials()
+func dial(cfg Config, log *slog.Logger) (*grpc.ClientConn, error) {
+	creds, err := cfg.TLS.credentials(log)
 	if err != nil {
 		return nil, err
 	}
