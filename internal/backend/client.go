@@ -6,8 +6,8 @@
 // places, repeats what may be repeated, and has a circuit breaker. A method other
 // than Authenticate that the backend does not implement is an empty reply.
 //
-// The files: client.go has the calls, dial.go and tls.go the way to the
-// backend. guard.go and task.go are what happens to a call whichever way it
+// The files: client.go has the calls, dial.go, resolve.go and tls.go the way to
+// the backend. guard.go and task.go are what happens to a call whichever way it
 // takes: places.go bounds how many run and wait, budget.go how many are repeated,
 // breaker.go keeps them from a backend that is away. health.go logs, metrics.go
 // counts.
@@ -40,6 +40,7 @@ type Client struct {
 	node     Node
 	metadata map[string]string
 	conn     *grpc.ClientConn
+	names    *names
 	stub     realtimev1.RealtimeBackendClient
 	guard    *Guard
 
@@ -49,11 +50,17 @@ type Client struct {
 // New returns the client of the backend that the configuration calls name. It
 // does not connect yet. The caller closes it.
 func New(name string, cfg Config, node Node, log *slog.Logger, metrics *Metrics) (*Client, error) {
+	return newClient(name, cfg, newNames(resolveEvery), node, log, metrics)
+}
+
+func newClient(
+	name string, cfg Config, names *names, node Node, log *slog.Logger, metrics *Metrics,
+) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("backend %q: %w", name, err)
 	}
 	log = log.With(slog.String("target", cfg.Target))
-	conn, err := dial(cfg, log.With(slog.String("backend", name)))
+	conn, err := dial(cfg, names, log.With(slog.String("backend", name)))
 	if err != nil {
 		return nil, fmt.Errorf("backend %q: %w", name, err)
 	}
@@ -61,6 +68,7 @@ func New(name string, cfg Config, node Node, log *slog.Logger, metrics *Metrics)
 		node:     node,
 		metadata: cfg.Metadata,
 		conn:     conn,
+		names:    names,
 		stub:     realtimev1.NewRealtimeBackendClient(conn),
 		guard:    NewGuard(name, cfg.Limits, log, metrics),
 	}, nil
@@ -124,7 +132,8 @@ func call[Req request, Resp any](
 	before := on.GetAttempt() - 1 // made by the caller
 	return Do(ctx, c.guard, how, func(ctx context.Context, n int) (Resp, error) {
 		on.Attempt = before + int32(n) //nolint:gosec // a few
-		return do(metadata.NewOutgoingContext(ctx, metadata.New(c.metadata)), req)
+		resp, err := do(metadata.NewOutgoingContext(ctx, metadata.New(c.metadata)), req)
+		return resp, c.names.explain(err)
 	})
 }
 

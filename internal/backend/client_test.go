@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/resolver/dns"
 	"google.golang.org/grpc/status"
 
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 		servePanicking()
 		return
 	}
+	dns.SetMinResolutionInterval(time.Millisecond) // names change quickly here
 	goleak.VerifyTestMain(m)
 }
 
@@ -97,13 +99,19 @@ func (l *logText) Len() int { return len(l.String()) }
 // connect returns a client of target with edited defaults, and its log.
 func connect(t *testing.T, target string, edit func(*Config)) (*Client, *logText) {
 	t.Helper()
+	return connectBy(t, newNames(resolveEvery), target, edit)
+}
+
+// connectBy is connect for a target whose name is looked up.
+func connectBy(t *testing.T, names *names, target string, edit func(*Config)) (*Client, *logText) {
+	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Target = target
 	if edit != nil {
 		edit(&cfg)
 	}
 	log := &logText{}
-	c, err := New("test", cfg, Node{ID: "node-1", Generation: func() int64 { return 7 }},
+	c, err := newClient("test", cfg, names, Node{ID: "node-1", Generation: func() int64 { return 7 }},
 		slog.New(slog.NewTextHandler(log, nil)), NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)

@@ -10,13 +10,14 @@ import (
 )
 
 // dial makes the channel to all addresses of a backend. It does not connect yet.
-func dial(cfg Config, log *slog.Logger) (*grpc.ClientConn, error) {
+func dial(cfg Config, names *names, log *slog.Logger) (*grpc.ClientConn, error) {
 	creds, err := cfg.TLS.credentials(log)
 	if err != nil {
 		return nil, err
 	}
 	return grpc.NewClient(cfg.Target,
 		grpc.WithTransportCredentials(creds),
+		grpc.WithResolvers(names.builder()),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(), // the guard repeats, within its budget

@@ -71,9 +71,9 @@ func Serve(tb testing.TB, s *Stub) (target string) {
 }
 
 // ServeOn offers s on a listener until the test ends or stop is called.
-func ServeOn(tb testing.TB, s *Stub, lis net.Listener) (stop func()) {
+func ServeOn(tb testing.TB, s *Stub, lis net.Listener, options ...grpc.ServerOption) (stop func()) {
 	tb.Helper()
-	server := grpc.NewServer()
+	server := grpc.NewServer(options...)
 	realtimev1.RegisterRealtimeBackendServer(server, s)
 	done := make(chan struct{})
 	go func() {
