@@ -136,6 +136,9 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 		}
 	})
 	defer context.AfterFunc(ctx, p.drain.hurry)()
+	for _, b := range p.backends {
+		b.Hurry() // a backend that is away does not keep us
+	}
 	p.drain.sendAway(p)
 	p.api.Drain()
 	stopGRPC := context.AfterFunc(ctx, p.grpc.Stop)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -37,6 +38,7 @@ type breaker struct {
 	pause   time.Duration
 	log     *slog.Logger
 	metrics *breakerMetrics
+	outages atomic.Int64 // how often it has opened
 
 	mu      sync.Mutex // taken under the lock of gate; nothing is taken under it
 	changes []change   // that were not logged yet
@@ -92,6 +94,14 @@ func (b *breaker) allow(ctx context.Context) (ended func(error), ok bool) {
 	}, true
 }
 
+// outage numbers the outages that began so far.
+func (b *breaker) outage() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.outages.Load()
+}
+
 // change is one that the breaker makes. Its names are labels of the metrics.
 type change string
 
@@ -109,6 +119,9 @@ func (b *breaker) changed(_ string, from, to gobreaker.State) {
 	}[to]
 	if from == gobreaker.StateHalfOpen && to == gobreaker.StateOpen {
 		what = changeReopened
+	}
+	if what == changeOpened {
+		b.outages.Add(1)
 	}
 	b.metrics.state.Set(float64(to))
 	b.metrics.changes(what).Inc()

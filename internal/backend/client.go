@@ -77,6 +77,9 @@ func newClient(
 // Close ends the connections. Calls in flight fail.
 func (c *Client) Close() error { return c.conn.Close() }
 
+// Hurry makes calls not wait for better times any more: the process ends.
+func (c *Client) Hurry() { c.guard.Hurry() }
+
 // RepeatingEvents is the same backend for events that it may be given twice:
 // OnEvent is repeated like Authenticate. Only c is closed.
 func (c *Client) RepeatingEvents() *Client {

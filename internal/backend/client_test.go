@@ -1,13 +1,11 @@
 package backend
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
@@ -29,51 +26,13 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
 )
 
-// panickingChild makes this test binary a backend that dies of the first call.
-const panickingChild = "BACKEND_TEST_PANICKING_CHILD"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(panickingChild) != "" {
-		servePanicking()
+	if address := os.Getenv(childAddress); address != "" {
+		serveChild(address)
 		return
 	}
 	dns.SetMinResolutionInterval(time.Millisecond) // names change quickly here
 	goleak.VerifyTestMain(m)
-}
-
-func servePanicking() {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	server := grpc.NewServer()
-	realtimev1.RegisterRealtimeBackendServer(server, &backendtest.Stub{
-		AuthenticateFunc: func(context.Context, *realtimev1.AuthenticateRequest) (*realtimev1.AuthenticateResponse, error) {
-			panic("as the test wants it")
-		},
-	})
-	os.Stdout.WriteString(lis.Addr().String() + "\n")
-	server.Serve(lis)
-}
-
-// panicking starts a backend of its own process.
-func panicking(t *testing.T) (target string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), panickingChild+"=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(line)
 }
 
 // logText is a log that may be read while it is written.
@@ -218,7 +177,11 @@ func TestBackendsThatAreNoGood(t *testing.T) {
 		// The attempt to connect and the call end at about the same time.
 		{"black hole", fixed(backendtest.BlackHole), []codes.Code{codes.DeadlineExceeded, codes.Unavailable}},
 		{"not gRPC", fixed(backendtest.NotGRPC), []codes.Code{codes.Unavailable}},
-		{"panicking", panicking, []codes.Code{codes.Unavailable}},
+		{"garbage", fixed(backendtest.Garbage), []codes.Code{codes.Unavailable}},
+		{"panicking", func(t *testing.T) string {
+			t.Helper()
+			return startChild(t, childPanics+"=1").address
+		}, []codes.Code{codes.Unavailable}},
 		{"unimplemented", answer(func(context.Context) (*realtimev1.AuthenticateResponse, error) {
 			return nil, status.Error(codes.Unimplemented, "")
 		}), []codes.Code{codes.Unimplemented}},

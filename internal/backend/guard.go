@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,9 @@ type Guard struct {
 	health  *health
 	metrics *Metrics
 	patient atomic.Int64 // calls under way that are patient
+
+	hurry     chan struct{} // closed when no call rests any more
+	hurryOnce sync.Once
 }
 
 // NewGuard returns the guard of the backend that metrics and log call name.
@@ -38,8 +42,13 @@ func NewGuard(name string, l Limits, log *slog.Logger, metrics *Metrics) *Guard 
 		breaker: newBreaker(l, log, metrics.breaker(name)),
 		health:  &health{log: log},
 		metrics: metrics,
+		hurry:   make(chan struct{}),
 	}
 }
+
+// Hurry makes calls that wait before they are repeated, or for the breaker, end
+// with the error that they have, now and later: the process ends.
+func (g *Guard) Hurry() { g.hurryOnce.Do(func() { close(g.hurry) }) }
 
 // Call says what is called, and what may be done about it.
 type Call struct {
@@ -57,9 +66,8 @@ type Call struct {
 }
 
 const (
-	// patience is how long a patient call goes on. A client that comes back may wait
-	// for the call that tells of its former end, so it is shorter than a client waits.
-	patience = 30 * time.Second
+	// patience is how long a patient call goes on.
+	patience = 2 * time.Minute
 	// maxPatient is how many patient calls are under way at once; each holds what is
 	// left of a connection.
 	maxPatient = 1 << 14
@@ -106,8 +114,8 @@ func (g *Guard) do(ctx context.Context, c Call, attempt func(context.Context, in
 		}
 	}
 	g.budget.called()
-	t := &task{guard: g, call: c, attempt: attempt, proof: errNoProof}
-	defer t.settle()
+	t := &task{guard: g, call: c, attempt: attempt}
+	defer t.report(errNoProof) // if it panics, else it has said more
 	return t.run(ctx)
 }
 

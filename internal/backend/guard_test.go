@@ -301,6 +301,24 @@ func TestPartingsOutliveAnOutage(t *testing.T) {
 	}
 }
 
+// What was under way when a backend went is more than the budget can pay for.
+func TestPartingsUnderWayOutliveAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := guarded(t, nil)
+		b := &backendOf{answer: func(context.Context, int) error {
+			time.Sleep(100 * time.Millisecond)
+			return unavailable()
+		}}
+		time.AfterFunc(10*time.Second, func() { b.become(answering(nil)) })
+		if failed := askMany(t.Context(), 500, g, parting, b); failed > 0 {
+			t.Errorf("%d of 500 were lost", failed)
+		}
+		if n := b.made(); n > 500+g.limits.MaxInFlight+budgetReserve+int(patience.Seconds())*budgetPerSecond {
+			t.Errorf("%d attempts for 500 calls", n)
+		}
+	})
+}
+
 func TestPatienceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := guarded(t, nil)
@@ -314,6 +332,25 @@ func TestPatienceEnds(t *testing.T) {
 		if !errors.As(err, &e) || !e.Temporary() {
 			t.Errorf("got %v", err)
 		}
+	})
+}
+
+func TestPatienceEndsWithTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := guarded(t, nil)
+		askMany(t.Context(), 50, g, event, answering(unavailable()))
+		time.AfterFunc(10*time.Second, g.Hurry)
+		begin := time.Now()
+		failed := askMany(t.Context(), 100, g, parting, answering(unavailable()))
+		if took := time.Since(begin); failed != 100 || took != 10*time.Second {
+			t.Errorf("%d of 100 failed within %v", failed, took)
+		}
+		begin = time.Now()
+		_, err := ask(t.Context(), g, parting, answering(unavailable()))
+		if took := time.Since(begin); err == nil || took > 0 {
+			t.Errorf("after that: %v, after %v", err, took)
+		}
+		g.Hurry() // again
 	})
 }
 

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -28,60 +29,56 @@ type task struct {
 	call    Call
 	attempt func(ctx context.Context, n int) error
 
-	made  int           // attempts
-	paid  bool          // the budget has paid for the next attempt
-	last  *Error        // of the last attempt; why there was none, if there was none
-	had   time.Duration // the time that the last attempt had
-	ended func(error)   // tells the breaker; nil until it has let the call through
-	proof error         // what it is told
+	made   int           // attempts
+	paid   bool          // the budget has paid for the next attempt
+	last   *Error        // of the last attempt; why there was none, if there was none
+	had    time.Duration // the time that the last attempt had
+	outage int64         // the last one that had begun before that attempt
+	ended  func(error)   // tells the breaker; nil until it has let the call through
 }
 
 // run makes attempts until one succeeds or no other may be made.
 func (t *task) run(ctx context.Context) *Error {
-	deadline, _ := ctx.Deadline()
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: firstPause, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: longestPause,
 	}
 	if t.call.Patient {
 		pauses.MaxInterval = longestPatientPause
 	}
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, t.step(ctx)
-	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(time.Until(deadline)))
-	var answer *Error
-	switch {
-	case err == nil:
-		t.last = nil
-	case !errors.As(err, &answer) && errors.Is(ctx.Err(), context.Canceled):
-		t.last = t.left(ctx) // between two attempts
+	for again := true; again; {
+		failure := t.try(ctx)
+		if failure == nil || failure.Reason == "" || t.made == 0 {
+			t.last = failure
+		}
+		var pause time.Duration
+		if pause, again = t.next(ctx, failure); again {
+			again = t.rest(ctx, cmp.Or(pause, pauses.NextBackOff()))
+		}
 	}
-	t.proof = t.verdict()
+	t.report(t.verdict(t.last))
 	return t.last
+}
+
+// rest waits before another attempt. It is false if there is to be none.
+func (t *task) rest(ctx context.Context, pause time.Duration) bool {
+	if deadline, _ := ctx.Deadline(); time.Until(deadline) <= pause {
+		return false
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		t.last = t.left(ctx)
+	case <-t.guard.hurry:
+	}
+	return false
 }
 
 // left is the error of a call that nobody waits for any more.
 func (t *task) left(ctx context.Context) *Error {
 	return newError(t.call.Method, status.FromContextError(ctx.Err()).Err())
-}
-
-// step makes one attempt. Its error tells the library what to do next; that of
-// the call is in last.
-func (t *task) step(ctx context.Context) error {
-	failure := t.try(ctx)
-	if failure == nil {
-		return nil
-	}
-	if failure.Reason == "" || t.made == 0 {
-		t.last = failure
-	}
-	pause, again := t.next(ctx, failure)
-	switch {
-	case !again:
-		return backoff.Permanent(failure)
-	case pause > 0:
-		return &backoff.RetryAfterError{Duration: pause}
-	}
-	return failure
 }
 
 // try makes one attempt, if it may be made.
@@ -105,10 +102,15 @@ func (t *task) try(ctx context.Context) *Error {
 	if !t.allowed(ctx) {
 		return g.refuse(t.call, ReasonBreakerOpen)
 	}
-	return t.once(ctx)
+	failure := t.once(ctx)
+	if t.call.Patient {
+		t.report(t.verdict(failure))
+	}
+	return failure
 }
 
-// allowed asks the breaker, which counts a call once, by its end.
+// allowed asks the breaker, which counts a call once, by its end. Of a patient
+// call, whose end comes late, it counts the attempts.
 func (t *task) allowed(ctx context.Context) bool {
 	if t.ended != nil {
 		return !t.guard.breaker.open(ctx)
@@ -122,6 +124,7 @@ func (t *task) once(ctx context.Context) *Error {
 	g := t.guard
 	t.made++
 	t.paid = false
+	t.outage = g.breaker.outage()
 	if t.made > 1 {
 		g.metrics.retries.WithLabelValues(g.name, t.call.Method).Inc()
 	}
@@ -137,6 +140,8 @@ func (t *task) once(ctx context.Context) *Error {
 // before it, 0 for the usual one.
 func (t *task) next(ctx context.Context, failure *Error) (pause time.Duration, again bool) {
 	switch {
+	case failure == nil:
+		return 0, false
 	case failure.Reason == ReasonBreakerOpen, failure.Reason == reasonBudget:
 		return around(lookAgain), t.call.Patient
 	case failure.Reason != "", !t.call.Repeatable, !failure.repeatable():
@@ -160,10 +165,13 @@ func (t *task) next(ctx context.Context, failure *Error) (pause time.Duration, a
 	return 0, false
 }
 
-// pay has the budget pay for another attempt, once.
+// pay has the budget pay for another attempt, once. An attempt that was lost to
+// an outage is free for a call that outlives it: whatever was under way when a
+// backend went comes again, after the breaker has found it back.
 func (t *task) pay() bool {
 	if !t.paid {
-		t.paid = t.guard.budget.take(time.Now())
+		outlived := t.call.Patient && t.guard.breaker.outage() > t.outage
+		t.paid = outlived || t.guard.budget.take(time.Now())
 	}
 	return t.paid
 }
@@ -171,27 +179,28 @@ func (t *task) pay() bool {
 // around keeps those who wait for the same from coming all at once.
 func around(d time.Duration) time.Duration { return d/2 + rand.N(d) } //nolint:gosec // it is no secret
 
-// settle tells the breaker what the call has shown, also if it panicked.
-func (t *task) settle() {
+// report tells the breaker what the call has shown, once.
+func (t *task) report(proof error) {
 	if t.ended != nil {
-		t.ended(t.proof)
+		t.ended(proof)
+		t.ended = nil
 	}
 }
 
-// verdict is what the call as a whole says about the backend. Faults are what no
-// client can bring about alone: a backend that answers is there, even with an
-// error, which may be the fault of what one client has sent.
-func (t *task) verdict() error {
+// verdict is what a result says about the backend. Faults are what no client can
+// bring about alone: a backend that answers is there, even with an error, which
+// may be the fault of what one client has sent.
+func (t *task) verdict(e *Error) error {
 	switch {
-	case t.last == nil:
+	case e == nil:
 		return nil
-	case t.last.Reason != "", t.last.Code == codes.Canceled:
+	case e.Reason != "", e.Code == codes.Canceled:
 		return errNoProof
-	case t.last.Code == codes.Unavailable:
+	case e.Code == codes.Unavailable:
 		return errFault
-	case t.last.Code == codes.DeadlineExceeded && t.had < t.guard.limits.Timeout/2:
+	case e.Code == codes.DeadlineExceeded && t.had < t.guard.limits.Timeout/2:
 		return errNoProof // it had waited for its place for too long
-	case t.last.Code == codes.DeadlineExceeded:
+	case e.Code == codes.DeadlineExceeded:
 		return errFault
 	default:
 		return nil

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -102,13 +103,14 @@ func TestTLSInBothDirections(t *testing.T) {
 		name   string
 		target string
 		edit   func(*TLS)
-		log    string // what the operator reads; empty if all is well
+		log    string // what the operator reads, as a pattern; empty if all is well
 	}{
 		{"right", target, func(*TLS) {}, ""},
 		{"plain text", target, func(c *TLS) { *c = TLS{} }, "error reading server preface"},
 		{"other name", target, func(c *TLS) { c.ServerName = "other" }, "x509: certificate is valid for backend, not other"},
 		{"unknown authority", target, func(c *TLS) { c.CA = "" }, "x509: certificate signed by unknown authority"},
-		{"no client certificate", target, func(c *TLS) { c.Cert, c.Key = "", "" }, "tls: certificate required"},
+		// They hang up while we write, and what they say may be lost.
+		{"no client certificate", target, func(c *TLS) { c.Cert, c.Key = "", "" }, "tls: certificate required|broken pipe|connection reset"},
 		{"expired", expired, func(c *TLS) { c.CA = oldCert }, "x509: certificate has expired"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -124,9 +126,10 @@ func TestTLSInBothDirections(t *testing.T) {
 				return
 			}
 			wantCode(t, err, codes.Unavailable)
-			if n := strings.Count(log.String(), test.log); n != 1 {
-				t.Errorf("the log says %d times %q: %s", n, test.log, log)
+			if !regexp.MustCompile(test.log).MatchString(log.String()) {
+				t.Errorf("the log says nothing of %q: %s", test.log, log)
 			}
+			wantLines(t, log, 1, "level=WARN")
 		})
 	}
 }

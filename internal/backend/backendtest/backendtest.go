@@ -4,6 +4,7 @@ package backendtest
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"testing"
 
@@ -107,6 +108,16 @@ func NotGRPC(tb testing.TB) (target string) {
 	tb.Helper()
 	return accept(tb, func(conn net.Conn) {
 		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")) // who does not listen has seen enough
+	})
+}
+
+// Garbage returns the address of a server that speaks nothing at all.
+func Garbage(tb testing.TB) (target string) {
+	tb.Helper()
+	return accept(tb, func(conn net.Conn) {
+		noise := make([]byte, 1<<16)
+		rand.NewChaCha8([32]byte{1}).Read(noise) //nolint:errcheck // never fails
+		_, _ = conn.Write(noise)                 // who does not listen has heard enough
 	})
 }
 
