@@ -149,6 +149,14 @@ func (c *conn) socket(namespace string) (_ *Socket, left bool) {
 	return nil, c.closed || slices.Contains(c.left, namespace)
 }
 
+// isOnly reports whether the client is in no other namespace than that of a
+// socket, and has asked for none.
+func (c *conn) isOnly(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.sockets) == 1 && c.sockets[0] == s
+}
+
 // connected notes that a client has a place in a namespace.
 func (c *conn) connected() { c.await(nil) }
 

@@ -59,6 +59,8 @@ func (n *narrator) Connect(ctx context.Context, s *Socket) (*Welcome, error) {
 		}
 	case "plain":
 		return nil, &Refusal{Message: "No"}
+	case "close":
+		return nil, &Refusal{Message: "Come again", Close: true}
 	default:
 		return nil, &Refusal{Message: auth.Refuse, Data: []byte(`{"code":"WHY"}`)}
 	}

@@ -56,6 +56,10 @@ type Refusal struct {
 	// Data is the data of the client's connect_error, as JSON; nil means
 	// none.
 	Data []byte
+	// Close closes the client's connection in place of a connect_error, so that
+	// a stock client comes back by itself. A client that is also in another
+	// namespace, or has asked for one, stays and is told.
+	Close bool
 }
 
 // Error is the message that the client sees.

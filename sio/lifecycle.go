@@ -178,7 +178,8 @@ var errInternal = &Refusal{
 	Data:    json.RawMessage(`{"code":"INTERNAL","reason":"Internal error","temporary":true}`),
 }
 
-// refuse tells the client why it is kept out.
+// refuse tells the client why it is kept out, or ends its connection if the
+// refusal says so.
 func (s *Socket) refuse(err error) {
 	refusal := errInternal
 	errors.As(err, &refusal)
@@ -186,11 +187,19 @@ func (s *Socket) refuse(err error) {
 	if !ours {
 		cause = "handler"
 	}
-	told := connectError(s.namespace.name, s.conn.refusalData(refusal))
-	if s.close(End{}, []*outgoing{told}) {
-		s.conn.server.metrics.refused.WithLabelValues(cause).Inc()
-		s.conn.server.log.Debug("socket refused",
-			slog.String("sid", s.conn.session.ID()), slog.String("namespace", s.namespace.name))
+	ends := refusal.Close && s.conn.isOnly(s)
+	var last []*outgoing
+	if !ends {
+		last = append(last, connectError(s.namespace.name, s.conn.refusalData(refusal)))
+	}
+	if !s.close(End{}, last) {
+		return
+	}
+	s.conn.server.metrics.refused.WithLabelValues(cause).Inc()
+	s.conn.server.log.Debug("socket refused",
+		slog.String("sid", s.conn.session.ID()), slog.String("namespace", s.namespace.name))
+	if ends {
+		s.conn.session.Close(engineio.ForcedClose)
 	}
 }
 
