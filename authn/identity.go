@@ -22,6 +22,7 @@ type Identity struct {
 	Metadata json.RawMessage
 	// ExpiresAt is when the credential ends; zero means never.
 	ExpiresAt time.Time
+	TokenID   string // names the credential for revocation; "" if it has no name
 	// Events are the first ones that the client receives, in this order.
 	Events []Event
 }

@@ -101,7 +101,7 @@ func TestAccept(t *testing.T) {
 	}
 	expires := time.Now().Add(time.Hour)
 	identity, err := replying(t, accept(&realtimev1.Accept{
-		UserId: "ada", Rooms: []string{"a", "b"}, Metadata: metadata, ExpiresAt: timestamppb.New(expires),
+		UserId: "ada", Rooms: []string{"a", "b"}, Metadata: metadata, ExpiresAt: timestamppb.New(expires), TokenId: "t1",
 		Events: []*realtimev1.Event{{
 			Name:         "hello",
 			Args:         []*realtimev1.Arg{{Kind: &realtimev1.Arg_Json{Json: "1"}}},
@@ -112,6 +112,7 @@ func TestAccept(t *testing.T) {
 		t.Fatal(err)
 	}
 	if identity.User != "ada" || len(identity.Rooms) != 2 || !identity.ExpiresAt.Equal(expires) ||
+		identity.TokenID != "t1" ||
 		!strings.Contains(string(identity.Metadata), "admin") {
 		t.Errorf("%+v", identity)
 	}

@@ -15,7 +15,7 @@ var errNoResult = errors.New("neither accept nor refuse")
 
 // identityOf reads an Accept. The error says which part cannot be read.
 func identityOf(accept *realtimev1.Accept) (authn.Identity, error) {
-	identity := authn.Identity{User: accept.GetUserId(), Rooms: accept.GetRooms()}
+	identity := authn.Identity{User: accept.GetUserId(), Rooms: accept.GetRooms(), TokenID: accept.GetTokenId()}
 	if accept.GetMetadata() != nil {
 		metadata, err := protojson.Marshal(accept.GetMetadata())
 		if err != nil {
