@@ -14,6 +14,10 @@ type Refusal struct {
 	// Temporary says that nobody could tell who the client is; it may try
 	// again with the same credential.
 	Temporary bool
+	// Close has the client's connection closed in place of an answer, so that a
+	// stock client comes back by itself. A client with other namespaces on the
+	// connection is told, and keeps it.
+	Close bool
 	// Cause is for our log and never sent.
 	Cause error
 }

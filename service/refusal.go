@@ -51,5 +51,5 @@ func tell(err error) error {
 	}
 	data["code"], data["reason"], data["temporary"] = refusal.Code, refusal.Message, refusal.Temporary
 	text, _ := json.Marshal(data) // valid JSON, strings and a bool: cannot fail
-	return &sio.Refusal{Message: refusal.Message, Data: text}
+	return &sio.Refusal{Message: refusal.Message, Data: text, Close: refusal.Close}
 }
