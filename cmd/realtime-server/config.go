@@ -15,6 +15,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
+	"github.com/seed52a35d2d/realtime-server/authn/outage"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -104,6 +105,8 @@ type Namespace struct {
 	// Routes say which backend answers which event; without any, it is the
 	// namespace's.
 	Routes []Route `yaml:"routes"`
+	// Outage says what becomes of newcomers while the backend is away.
+	Outage *outage.Config `yaml:"outage"`
 }
 
 // Log says what is logged to standard error.
@@ -161,6 +164,10 @@ func (c *Config) complete() {
 		if n.JWT != nil {
 			full := n.JWT.WithDefaults()
 			n.JWT = &full
+		}
+		if n.Outage != nil {
+			full := n.Outage.WithDefaults()
+			n.Outage = &full
 		}
 		if c.Dev && c.backendOf(n) == nil && n.JWT == nil {
 			n.Anonymous = true
@@ -316,6 +323,9 @@ func (c *Config) validateNamespaces() error {
 			faults = append(faults, within(key+".jwt", c.validateJWT(n)))
 		}
 		faults = append(faults, within(key, c.validateRoutes(n)))
+		if n.Outage != nil {
+			faults = append(faults, within(key+".outage", c.validateOutage(n)))
+		}
 		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil {
 			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target or jwt, or anonymous: true to let everybody in", key))
 		}

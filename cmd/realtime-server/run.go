@@ -148,6 +148,9 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 	p.drain.begun.Wait()
 	p.leaveCluster()
 	p.gateway.Close()
+	for _, a := range p.outages {
+		a.Close()
+	}
 	for _, b := range p.backends {
 		_ = b.Close() // its calls have ended
 	}

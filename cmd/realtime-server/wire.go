@@ -23,6 +23,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
+	"github.com/seed52a35d2d/realtime-server/authn/outage"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/journal"
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
@@ -41,6 +42,7 @@ import (
 type parts struct {
 	backends []*backend.Client
 	tokens   []*jwt.Authenticator
+	outages  []*outage.Authenticator
 	gateway  *service.Gateway
 	sockets  *sio.Server
 	api      *service.Service
@@ -105,7 +107,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 // buildPolicies says for every namespace who decides about its clients. Two
 // namespaces with the common backend share its client.
 func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, reg prometheus.Registerer) (map[string]service.Policy, error) {
-	fetches := jwt.NewFetches(reg)
+	fetches, outages := jwt.NewFetches(reg), outage.NewMetrics(reg)
 	callers := &backends{node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}}
 	defer func() { p.backends = slices.Collect(maps.Values(callers.clients)) }()
 	policies := map[string]service.Policy{}
@@ -120,7 +122,7 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 				continue
 			}
 			policy.Backend = client
-			policy.Authenticator = callback.New(client, cfg.SocketIO.MaxRooms)
+			policy.Authenticator = p.sheltered(cfg, name, callback.New(client, cfg.SocketIO.MaxRooms), log, outages)
 		}
 		if namespace.Anonymous {
 			everybody, err := anonymous.New(namespace.Rooms...)

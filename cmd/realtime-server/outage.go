@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/outage"
+)
+
+// sheltered puts what the configuration says about outages before an authenticator
+// that asks a backend.
+func (p *parts) sheltered(cfg *Config, name string, asks authn.Authenticator, log *slog.Logger, metrics *outage.Metrics) authn.Authenticator {
+	wanted := cfg.Namespaces[name].Outage
+	if wanted == nil {
+		return asks
+	}
+	shelter := outage.New(outage.Params{
+		Authenticator: asks, Config: *wanted, Namespace: name, Log: log, Metrics: metrics,
+	})
+	p.outages = append(p.outages, shelter)
+	return shelter
+}
+
+// validateOutage is about a namespace that says what happens in an outage.
+func (c *Config) validateOutage(n Namespace) error {
+	faults := []error{n.Outage.Validate(c.SocketIO.MaxRooms)}
+	if n.Anonymous || n.JWT != nil {
+		faults = append(faults, errors.New("policy: nobody is asked about the namespace's clients, so nobody can be away"))
+	}
+	if after, timeout := n.Outage.CloseAfter, c.SocketIO.ConnectTimeout; after >= timeout {
+		faults = append(faults, fmt.Errorf("close_after: %v is not shorter than socketio.connect_timeout, %v", after, timeout))
+	}
+	return errors.Join(faults...)
+}
