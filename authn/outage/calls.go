@@ -6,13 +6,16 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed52a35d2d/realtime-server/authn"
 )
 
 // calls are the questions under way that clients share.
 type calls struct {
-	ask func(context.Context, authn.Handshake) (authn.Identity, error)
-	wg  sync.WaitGroup // the goroutines that ask
+	ask    func(context.Context, authn.Handshake) (authn.Identity, error)
+	joined prometheus.Counter
+	wg     sync.WaitGroup // the goroutines that ask
 
 	mu sync.Mutex
 	by map[key]*call // those that can be joined
@@ -31,23 +34,24 @@ type call struct {
 }
 
 // share asks, or joins the question about a client that is alike.
-func (c *calls) share(ctx context.Context, k key, h authn.Handshake) (identity authn.Identity, joined bool, err error) {
-	shared, joined := c.join(ctx, k, h)
+func (c *calls) share(ctx context.Context, k key, h authn.Handshake) (authn.Identity, error) {
+	shared := c.join(ctx, k, h)
 	defer c.leave(k, shared)
 	select {
 	case <-shared.done:
-		return shared.identity.Clone(), joined, shared.err
+		return shared.identity.Clone(), shared.err
 	case <-ctx.Done():
-		return authn.Identity{}, joined, ctx.Err()
+		return authn.Identity{}, ctx.Err()
 	}
 }
 
-func (c *calls) join(ctx context.Context, k key, h authn.Handshake) (_ *call, joined bool) {
+func (c *calls) join(ctx context.Context, k key, h authn.Handshake) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if shared, ok := c.by[k]; ok {
 		shared.waiting++
-		return shared, true
+		c.joined.Inc()
+		return shared
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	shared := &call{cancel: cancel, waiting: 1, done: make(chan struct{})}
@@ -62,7 +66,7 @@ func (c *calls) join(ctx context.Context, k key, h authn.Handshake) (_ *call, jo
 		c.mu.Unlock()
 		close(shared.done)
 	})
-	return shared, false
+	return shared
 }
 
 // leave is what every client does that has joined. The last one ends the call.

@@ -87,7 +87,7 @@ func New(p Params) *Authenticator {
 		metrics: p.Metrics.of(p.Namespace),
 		alike:   newLikeness(p.Config.AnyAddress),
 	}
-	a.calls.ask = a.ask
+	a.calls.ask, a.calls.joined = a.ask, a.metrics.coalesced
 	if p.Config.Policy == Stale {
 		a.cache = newCache(p.Config, a.metrics)
 	}
@@ -127,11 +127,7 @@ func (a *Authenticator) decide(ctx context.Context, h authn.Handshake) (authn.Id
 	if !ok {
 		return a.ask(ctx, h)
 	}
-	identity, joined, err := a.calls.share(ctx, k, h)
-	if joined {
-		a.metrics.coalesced.Inc()
-	}
-	return identity, err
+	return a.calls.share(ctx, k, h)
 }
 
 // ask asks once, and learns from the answer.
