@@ -92,6 +92,11 @@ bench: build bench/peers/node/node_modules/.installed ## Measure the server besi
 bench-cluster: build bench/peers/node/node_modules/.installed .tools/redis ## Measure several servers on one Redis beside Node's (five minutes; BENCH='-rounds 1' for one round).
 	@TEST_SERVER_BIN=$(SERVER) go test ./bench/cluster -count=1 -timeout 60m -v -run TestCluster -full -write -rounds 3 $(BENCH)
 
+# Renews a section of docs/benchmarks.md.
+.PHONY: bench-storm
+bench-storm: build ## Measure 5,000 clients that come back at once to a backend that answers 200 a second (three minutes).
+	@TEST_SERVER_BIN=$(SERVER) go test ./bench/storm -count=1 -timeout 15m -v -run TestStorm -full -write $(BENCH)
+
 %/node_modules/.installed: %/package-lock.json
 	@cd $* && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@

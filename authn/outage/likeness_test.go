@@ -66,8 +66,8 @@ func change(t *testing.T, field reflect.Value) {
 	case *map[string]string:
 		*value = map[string]string{"x": "y"}
 	default:
-		if raw, ok := field.Interface().(fmt.Stringer); ok || field.Kind() != reflect.Slice {
-			t.Fatalf("cannot change %T %v", value, raw)
+		if field.Kind() != reflect.Slice {
+			t.Fatalf("cannot change a %T", value)
 		}
 		field.Set(reflect.ValueOf([]byte(`1`)).Convert(field.Type()))
 	}

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -32,29 +33,43 @@ type Conn struct {
 	out bytes.Buffer
 }
 
+// ErrHandshake is of a client that found no way to a session.
+var ErrHandshake = errors.New("handshake")
+
+// RefusedError is that of a client that was told a connect_error.
+type RefusedError struct{ Packet string }
+
+func (r *RefusedError) Error() string { return "CONNECT is answered with " + r.Packet }
+
 // Dial connects to a server and its namespace "/", and returns once CONNECT is
 // answered. The deadline of ctx holds for everything the client ever does.
 func Dial(ctx context.Context, address string) (*Conn, error) {
-	return dial(ctx, ws.Dialer{}, address)
+	return dial(ctx, ws.Dialer{}, address, "")
 }
 
-func dial(ctx context.Context, dialer ws.Dialer, address string) (*Conn, error) {
+// DialAs is Dial for a client with this `auth`, a JSON object. The error is
+// ErrHandshake, a *RefusedError, or of a session that has ended.
+func DialAs(ctx context.Context, address, auth string) (*Conn, error) {
+	return dial(ctx, ws.Dialer{}, address, auth)
+}
+
+func dial(ctx context.Context, dialer ws.Dialer, address, auth string) (*Conn, error) {
 	conn, early, _, err := dialer.Dial(ctx, "ws://"+address+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
-		return nil, fmt.Errorf("handshake: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
 	c := &Conn{conn: conn, in: early}
 	if early == nil {
 		c.in = bufio.NewReader(conn)
 	}
-	if err := c.connect(ctx); err != nil {
+	if err := c.connect(ctx, auth); err != nil {
 		_ = conn.Close() // err says more
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Conn) connect(ctx context.Context) error {
+func (c *Conn) connect(ctx context.Context, auth string) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := c.conn.SetDeadline(deadline); err != nil {
 			return err
@@ -67,7 +82,7 @@ func (c *Conn) connect(ctx context.Context) error {
 	if open[0] != '0' {
 		return fmt.Errorf("the first packet is %q", open)
 	}
-	if err := c.Send("0"); err != nil {
+	if err := c.Send("0" + auth); err != nil {
 		return fmt.Errorf("send CONNECT: %w", err)
 	}
 	packet, err := c.Receive()
@@ -76,6 +91,9 @@ func (c *Conn) connect(ctx context.Context) error {
 	}
 	var answer struct {
 		SID string `json:"sid"`
+	}
+	if packet[0] == '4' {
+		return &RefusedError{string(packet)}
 	}
 	if packet[0] != '0' || json.Unmarshal(packet[1:], &answer) != nil || answer.SID == "" {
 		return fmt.Errorf("CONNECT is answered with %q", packet)

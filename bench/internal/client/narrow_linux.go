@@ -30,5 +30,5 @@ func DialNarrow(ctx context.Context, address string) (*Conn, error) {
 		})
 		return errors.Join(err, failed)
 	}}
-	return dial(ctx, ws.Dialer{NetDial: narrow.DialContext}, address)
+	return dial(ctx, ws.Dialer{NetDial: narrow.DialContext}, address, "")
 }
