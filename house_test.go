@@ -20,6 +20,7 @@ var walls = map[string][]string{
 	"sio/adapter/...":     {mod + "sio/engineio"},
 	"sio/nodewire":        {mod + "sio/engineio", "net", "github.com/redis/go-redis"},
 	"authn":               {"google.golang.org/grpc", mod + "gen"},
+	"authn/place":         {"google.golang.org/grpc", mod + "gen"},
 	"authn/jwt":           {"google.golang.org/grpc", mod + "gen"},
 	"authn/...":           {mod + "sio", mod + "service", mod + "internal/backend"},
 	"internal/registry":   {"google.golang.org/grpc", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},

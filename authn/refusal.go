@@ -1,6 +1,13 @@
 package authn
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
+
+// ErrNoCredential is the cause of a refusal of a client that shows no credential
+// of the kind that the authenticator is for. Another one may decide then.
+var ErrNoCredential = errors.New("the client shows no credential of this kind")
 
 // Refusal is the error of a client that is not let in, in the words that the
 // client is told.

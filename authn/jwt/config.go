@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -67,16 +66,6 @@ type JWKS struct {
 	MaxAge time.Duration `yaml:"max_age"`
 }
 
-// Token says where clients put their token.
-type Token struct {
-	// Auth is a path in the client's auth option.
-	Auth string `yaml:"auth"`
-	// Header is a header of the handshake, in lower case. Empty means none.
-	Header string `yaml:"header"`
-	// Query is a key of the handshake's query. Empty means none.
-	Query string `yaml:"query"`
-}
-
 // Claims says what of a token makes the client. Each is the name of a claim,
 // or a path such as "realm_access.roles".
 type Claims struct {
@@ -133,10 +122,7 @@ func (c Config) Validate() error {
 	if c.Leeway < 0 || c.MaxLifetime < 0 || c.MaxBytes < 0 {
 		faults = append(faults, errors.New("leeway, max_lifetime, max_bytes: must not be negative"))
 	}
-	if c.Token.Header != strings.ToLower(c.Token.Header) {
-		faults = append(faults, fmt.Errorf("token.header: %q is not in lower case", c.Token.Header))
-	}
-	return errors.Join(append(faults, c.JWKS.validate())...)
+	return errors.Join(append(faults, c.Token.Validate("token."), c.JWKS.validate())...)
 }
 
 func (k Key) validate() error {

@@ -114,7 +114,7 @@ func (a *Authenticator) algorithms() []string {
 // Authenticate returns whom the client's token names. The error is always a
 // [*authn.Refusal].
 func (a *Authenticator) Authenticate(ctx context.Context, h authn.Handshake) (authn.Identity, error) {
-	token, err := a.cfg.Token.find(h.Claims)
+	token, err := find(a.cfg.Token, h.Claims)
 	if err != nil {
 		return authn.Identity{}, err
 	}

@@ -277,6 +277,8 @@ func TestRefusals(t *testing.T) {
 		"a user as a map":    {s.sign(t, ours("sub", map[string]any{})), jwt.CodeClaims},
 		"four rooms":         {s.sign(t, ours("rooms", []string{"a", "b", "c", "d"})), jwt.CodeClaims},
 		"a vast number":      {s.sign(t, ours("size", json.Number("1e400"))), jwt.CodeClaims},
+		"a name as a list":   {s.sign(t, ours("jti", []any{"a"})), jwt.CodeClaims},
+		"too long a name":    {s.sign(t, ours("jti", strings.Repeat("x", 257))), jwt.CodeClaims},
 		"rooms of maps":      {s.sign(t, ours("rooms", []any{map[string]any{}})), jwt.CodeClaims},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -339,6 +341,9 @@ func TestClaimsMakeTheClient(t *testing.T) {
 			good("https://example.com/roles", "a"),
 			authn.Identity{User: "ada", Rooms: []string{"a"}},
 		},
+		{"a name of its own", jwt.Claims{}, good("jti", "t-1"), authn.Identity{User: "ada", TokenID: "t-1"}},
+		{"a number as name", jwt.Claims{}, good("jti", 7), authn.Identity{User: "ada", TokenID: "7"}},
+		{"an empty name", jwt.Claims{}, good("jti", ""), authn.Identity{User: "ada"}},
 		{
 			"metadata",
 			jwt.Claims{Metadata: map[string]string{"tenant": "org.id", "n": "n", "gone": "gone"}},
@@ -359,8 +364,9 @@ func TestClaimsMakeTheClient(t *testing.T) {
 func TestWhereTheTokenIs(t *testing.T) {
 	token := secretly("").sign(t, good())
 	everywhere := authn.Claims{
-		Auth:  []byte(`{"user":{"jwt":"` + token + `"},"token":"bad","n":{"token":7}}`),
-		Query: map[string]string{"access": token, "bad": "bad"}, Headers: map[string]string{"authorization": "Bearer " + token},
+		Auth:    []byte(`{"user":{"jwt":"` + token + `"},"token":"bad","n":{"token":7}}`),
+		Query:   map[string]string{"access": token, "bad": "bad"},
+		Headers: map[string]string{"authorization": "Bearer " + token, "cookie": "a=b; session=" + token},
 	}
 	for name, c := range map[string]struct {
 		at   jwt.Token
@@ -369,6 +375,7 @@ func TestWhereTheTokenIs(t *testing.T) {
 		"by default":             {jwt.Token{}, jwt.CodeInvalid},
 		"a path":                 {jwt.Token{Auth: "user.jwt"}, ""},
 		"a header":               {jwt.Token{Header: "authorization"}, ""},
+		"a cookie":               {jwt.Token{Cookie: "session", Query: "bad"}, ""},
 		"the query":              {jwt.Token{Query: "access"}, ""},
 		"the query, none else":   {jwt.Token{Auth: "x", Header: "x", Query: "access"}, ""},
 		"auth goes first":        {jwt.Token{Auth: "token", Header: "authorization"}, jwt.CodeInvalid},

@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/place"
 )
 
 // identity returns what claims make of a client. The values of claims stay out
 // of its errors.
 func (c Claims) identity(claims map[string]any) (authn.Identity, error) {
-	user, isName := nameOf(lookup(claims, c.User))
+	user, isName := nameOf(place.Lookup(claims, c.User))
 	if !isName {
 		return authn.Identity{}, fmt.Errorf("claim %q is no name of a user", c.User)
 	}
@@ -20,8 +21,26 @@ func (c Claims) identity(claims map[string]any) (authn.Identity, error) {
 	if err != nil {
 		return authn.Identity{}, err
 	}
+	token, err := tokenIDOf(claims)
+	if err != nil {
+		return authn.Identity{}, err
+	}
 	metadata, err := c.metadataOf(claims)
-	return authn.Identity{User: user, Rooms: rooms, Metadata: metadata}, err
+	return authn.Identity{User: user, Rooms: rooms, Metadata: metadata, TokenID: token}, err
+}
+
+// tokenIDOf is by what name the token can be revoked. A name that nobody could
+// say is worse than none.
+func tokenIDOf(claims map[string]any) (string, error) {
+	value := claims["jti"]
+	if value == nil || value == "" {
+		return "", nil
+	}
+	id, isName := nameOf(value)
+	if !isName || authn.CheckName(id) != nil {
+		return "", errors.New("claim \"jti\" is no name of a token")
+	}
+	return id, nil
 }
 
 // nameOf takes strings and whole numbers, which many databases count users by.
@@ -40,7 +59,7 @@ func (c Claims) roomsOf(claims map[string]any) ([]string, error) {
 		return nil, nil
 	}
 	var all []any
-	switch v := lookup(claims, c.Rooms).(type) {
+	switch v := place.Lookup(claims, c.Rooms).(type) {
 	case nil:
 		return nil, nil
 	case []any:
@@ -62,7 +81,7 @@ func (c Claims) roomsOf(claims map[string]any) ([]string, error) {
 func (c Claims) metadataOf(claims map[string]any) (json.RawMessage, error) {
 	metadata := map[string]any{}
 	for name, path := range c.Metadata {
-		if value := lookup(claims, path); value != nil {
+		if value := place.Lookup(claims, path); value != nil {
 			metadata[name] = value
 		}
 	}

@@ -334,10 +334,7 @@ func (c *Config) validateNamespaces() error {
 }
 
 func (c *Config) validateJWT(n Namespace) error {
-	faults := []error{n.JWT.Validate()}
-	if header := n.JWT.Token.Header; header != "" && !slices.Contains(c.API.Headers, header) {
-		faults = append(faults, fmt.Errorf("token.header: %q is not among api.headers", header))
-	}
+	faults := []error{n.JWT.Validate(), c.validatePlace("token.", n.JWT.Token)}
 	if n.Anonymous {
 		faults = append(faults, errors.New("keys: the namespace is anonymous; choose one"))
 	}

@@ -378,6 +378,13 @@ namespaces:
 			file: "namespaces: {/a: {jwt: {token: {header: authorization}, jwks: {url: 'https://login.example.com/'}}}}", environ: complete,
 			faults: []string{`namespaces./a.jwt.token.header: "authorization" is not among api.headers`},
 		},
+		"a token in a cookie that every page can borrow": {
+			file: "namespaces: {/a: {jwt: {token: {cookie: session}, jwks: {url: 'https://login.example.com/'}}}}", environ: complete,
+			faults: []string{
+				`namespaces./a.jwt.token.cookie: "cookie" is not among api.headers`,
+				"namespaces./a.jwt.token.cookie: needs socketio.cors.origins",
+			},
+		},
 		"a backend of a namespace": {
 			file: "namespaces: {/a: {backend: {timeout: 1s}}}", environ: complete,
 			faults: []string{"namespaces./a.backend.target: is required"},
