@@ -21,6 +21,8 @@ var walls = map[string][]string{
 	"sio/nodewire":        {mod + "sio/engineio", "net", "github.com/redis/go-redis"},
 	"authn":               {"google.golang.org/grpc", mod + "gen"},
 	"authn/place":         {"google.golang.org/grpc", mod + "gen"},
+	"authn/chain":         {"google.golang.org/grpc", mod + "gen"},
+	"authn/ticket/...":    {"google.golang.org/grpc", "github.com/redis/go-redis", mod + "gen"},
 	"authn/jwt":           {"google.golang.org/grpc", mod + "gen"},
 	"authn/...":           {mod + "sio", mod + "service", mod + "internal/backend"},
 	"internal/registry":   {"google.golang.org/grpc", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
@@ -28,11 +30,12 @@ var walls = map[string][]string{
 	"internal/relay":      {"google.golang.org/grpc", "github.com/redis/go-redis", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
 	"internal/journal":    {"google.golang.org/grpc", mod + "gen", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
 	"internal/reload":     {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend"},
+	"internal/tickets":    {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"service/bridge":      {mod + "internal/registry", mod + "internal/backend"},
 	"service/interceptor": {mod + "sio"},
-	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal"},
+	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
 }
 
 func TestWalls(t *testing.T) {
