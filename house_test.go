@@ -35,7 +35,7 @@ var walls = map[string][]string{
 	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"service/bridge":      {mod + "internal/registry", mod + "internal/backend"},
 	"service/interceptor": {mod + "sio"},
-	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
+	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal"},
 }
 
 func TestWalls(t *testing.T) {

@@ -26,7 +26,9 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn"
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
+	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
+	"github.com/seed52a35d2d/realtime-server/authn/ticket"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/apierror"
@@ -250,6 +252,15 @@ func badTokens(t *testing.T) []knock {
 	return append(knocks, knock{`40{"token":"eyJhbGciOiJFZERTQSJ9.e30.AAAA"}`, "", away})
 }
 
+// badTickets are clients with every kind of ticket that is not taken.
+func badTickets() []knock {
+	office, lost := ticket.NewOffice(prometheus.NewRegistry()), ticket.NewOffice(prometheus.NewRegistry())
+	lost.SetStore(away{})
+	tickets, unheard := office.Authenticator(ticket.Config{}, maxRooms), lost.Authenticator(ticket.Config{}, maxRooms)
+	formed := `40{"ticket":"` + strings.Repeat("A", 43) + `"}`
+	return []knock{{"40", "", tickets}, {formed, "", tickets}, {formed, "", unheard}, {"40", "", chain.New(tickets, unheard)}}
+}
+
 // TestPageOfRefusals lets clients meet every way of being kept out.
 func TestPageOfRefusals(t *testing.T) {
 	asking := func(reply *realtimev1.AuthenticateResponse, err error) authn.Authenticator {
@@ -265,7 +276,7 @@ func TestPageOfRefusals(t *testing.T) {
 	})
 
 	seen := map[string]string{}
-	for _, c := range append(badTokens(t), []knock{
+	for _, c := range append(append(badTokens(t), badTickets()...), []knock{
 		{"40/nowhere,", "", crash},
 		{"40/team-a,", "40", everybody},
 		{"40/team-b,", "40/team-a,", everybody},

@@ -3,7 +3,9 @@ package service_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
@@ -11,6 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
+	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/ticket"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
@@ -90,6 +94,20 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			_, err := alone.api.Broadcast(ctx, &realtimev1.BroadcastRequest{Event: &realtimev1.Event{Name: "e"}})
 			return err
 		}},
+		realtimev1.ErrorReason_ERROR_REASON_TICKETS_NOT_TAKEN: {codes.FailedPrecondition, func(ctx context.Context) error {
+			_, err := w.api.IssueTicket(ctx, &realtimev1.IssueTicketRequest{})
+			return err
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_TICKETS: {codes.ResourceExhausted, func(ctx context.Context) error {
+			w, office := ticketed(t)
+			for _, size := range []int{ticket.MaxGrantBytes - 100, 100} {
+				for who, err := (authn.Identity{User: strings.Repeat("x", size)}), error(nil); err == nil; {
+					_, err = office.Issue(ctx, "/", who, time.Minute)
+				}
+			}
+			_, err := w.api.IssueTicket(ctx, &realtimev1.IssueTicketRequest{Rooms: []string{strings.Repeat("x", 256)}})
+			return err
+		}},
 		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS: {codes.ResourceExhausted, func(ctx context.Context) error {
 			for range maxPendingAcks {
 				ask(t, w, &realtimev1.SendWithAckRequest{Target: to(askedID), Event: &realtimev1.Event{Name: "e"}})
@@ -128,11 +146,12 @@ func TestDrainEndsWritesOnly(t *testing.T) {
 	target := inRoom("a")
 	event := &realtimev1.Event{Name: "e"}
 	for method, req := range map[string]any{
-		"Send":       &realtimev1.SendRequest{Target: target, Event: event},
-		"Broadcast":  &realtimev1.BroadcastRequest{Event: event},
-		"JoinRoom":   &realtimev1.JoinRoomRequest{Target: target, Rooms: []string{"b"}},
-		"LeaveRoom":  &realtimev1.LeaveRoomRequest{Target: target, Rooms: []string{"b"}},
-		"Disconnect": &realtimev1.DisconnectRequest{Target: target},
+		"Send":        &realtimev1.SendRequest{Target: target, Event: event},
+		"Broadcast":   &realtimev1.BroadcastRequest{Event: event},
+		"JoinRoom":    &realtimev1.JoinRoomRequest{Target: target, Rooms: []string{"b"}},
+		"LeaveRoom":   &realtimev1.LeaveRoomRequest{Target: target, Rooms: []string{"b"}},
+		"Disconnect":  &realtimev1.DisconnectRequest{Target: target},
+		"IssueTicket": &realtimev1.IssueTicketRequest{},
 	} {
 		err := w.conn.Invoke(t.Context(), "/realtime.v1.Realtime/"+method, req, &realtimev1.SendResponse{})
 		if reason(err) != "DRAINING" {

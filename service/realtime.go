@@ -26,6 +26,7 @@ type Service struct {
 	nodeID  string
 	log     *slog.Logger
 	peers   Peers
+	tickets Tickets
 
 	draining atomic.Bool
 }

@@ -30,19 +30,19 @@ const (
 const CodeMissing = "CREDENTIAL_MISSING"
 
 // Check reports everything that is wrong with the kinds of a chain, in their
-// order.
+// order. Each fault is a line of its own.
 func Check(kinds []string) error {
 	var faults []error
 	for i, kind := range kinds {
 		switch {
 		case !slices.Contains([]string{JWT, Ticket, Backend, Anonymous}, kind):
-			faults = append(faults, fmt.Errorf("%q is none of jwt, ticket, backend and anonymous", kind))
+			faults = append(faults, fmt.Errorf("chain: %q is none of jwt, ticket, backend and anonymous", kind))
 		case slices.Contains(kinds[:i], kind):
-			faults = append(faults, fmt.Errorf("%q stands twice", kind))
+			faults = append(faults, fmt.Errorf("chain: %q stands twice", kind))
 		case i < len(kinds)-1 && kind == Anonymous:
-			faults = append(faults, errors.New("anonymous must be the last: it lets everybody in"))
+			faults = append(faults, errors.New("chain: anonymous must be the last: it lets everybody in"))
 		case i < len(kinds)-1 && kind == Backend:
-			faults = append(faults, errors.New("backend must be the last: it always decides, and accepts whom it likes without a user_id"))
+			faults = append(faults, errors.New("chain: backend must be the last: it always decides, and accepts whom it likes without a user_id"))
 		}
 	}
 	return errors.Join(faults...)

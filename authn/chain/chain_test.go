@@ -93,11 +93,11 @@ func TestCheck(t *testing.T) {
 		{[]string{"anonymous"}, ""},
 		{[]string{"ticket", "jwt", "backend"}, ""},
 		{[]string{"jwt", "ticket", "anonymous"}, ""},
-		{[]string{"jwt", "JWT", ""}, "\"JWT\" is none of jwt, ticket, backend and anonymous\n\"\" is none of jwt, ticket, backend and anonymous"},
-		{[]string{"jwt", "ticket", "jwt"}, `"jwt" stands twice`},
-		{[]string{"anonymous", "anonymous"}, "anonymous must be the last: it lets everybody in\n\"anonymous\" stands twice"},
-		{[]string{"anonymous", "jwt"}, "anonymous must be the last: it lets everybody in"},
-		{[]string{"backend", "anonymous"}, "backend must be the last: it always decides, and accepts whom it likes without a user_id"},
+		{[]string{"jwt", "JWT", ""}, "chain: \"JWT\" is none of jwt, ticket, backend and anonymous\nchain: \"\" is none of jwt, ticket, backend and anonymous"},
+		{[]string{"jwt", "ticket", "jwt"}, `chain: "jwt" stands twice`},
+		{[]string{"anonymous", "anonymous"}, "chain: anonymous must be the last: it lets everybody in\nchain: \"anonymous\" stands twice"},
+		{[]string{"anonymous", "jwt"}, "chain: anonymous must be the last: it lets everybody in"},
+		{[]string{"backend", "anonymous"}, "chain: backend must be the last: it always decides, and accepts whom it likes without a user_id"},
 	} {
 		got := ""
 		if err := chain.Check(c.kinds); err != nil {

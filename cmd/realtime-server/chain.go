@@ -5,8 +5,95 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
+	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/authn/place"
+	"github.com/seed52a35d2d/realtime-server/authn/ticket"
+	"github.com/seed52a35d2d/realtime-server/internal/tickets"
+	"github.com/seed52a35d2d/realtime-server/service"
 )
+
+// completeTicket fills in where tickets are, if the chain takes some.
+func (n *Namespace) completeTicket() {
+	var at ticket.Config
+	switch {
+	case n.Ticket != nil:
+		at = n.Ticket.WithDefaults()
+	case slices.Contains(n.Chain, chain.Ticket):
+		at = at.WithDefaults()
+	default:
+		return
+	}
+	n.Ticket = &at
+}
+
+// letsEverybodyIn reports whether clients may be anonymous without a backend.
+func (n *Namespace) letsEverybodyIn() bool {
+	return n.Anonymous || slices.Contains(n.Chain, chain.Anonymous)
+}
+
+// validateChain reports a chain that cannot be made, and what is beside it
+// without being in it.
+func (c *Config) validateChain(n Namespace) error {
+	if len(n.Chain) == 0 {
+		if n.Ticket != nil {
+			return errors.New("ticket: needs a chain that names it, such as chain: [ticket]")
+		}
+		return nil
+	}
+	faults := []error{chain.Check(n.Chain)}
+	fault := func(bad bool, text string) {
+		if bad {
+			faults = append(faults, errors.New(text))
+		}
+	}
+	named := func(kind string) bool { return slices.Contains(n.Chain, kind) }
+	fault(named(chain.JWT) && n.JWT == nil, "chain: jwt needs the section jwt")
+	fault(!named(chain.JWT) && n.JWT != nil, "chain: does not name jwt, whose section is there")
+	fault(!named(chain.Ticket) && n.Ticket != nil, "chain: does not name ticket, whose section is there")
+	fault(named(chain.Backend) && c.backendOf(n) == nil, "chain: backend needs backend.target, here or for all")
+	fault(n.Anonymous, "anonymous: stands beside a chain; name it there")
+	if n.Ticket != nil {
+		faults = append(faults, c.validatePlace("ticket.", n.Ticket.Place()))
+		fault(n.JWT != nil && n.Ticket.Place().Overlaps(n.JWT.Token), "ticket: is where jwt.token is, so nobody could tell them apart")
+	}
+	return errors.Join(faults...)
+}
+
+// link makes the chain of a namespace. Links that others use too are there.
+func (p *parts) link(cfg *Config, n Namespace, links map[string]authn.Authenticator) (authn.Authenticator, error) {
+	var all []authn.Authenticator
+	for _, kind := range n.Chain {
+		switch kind {
+		case chain.Ticket:
+			all = append(all, p.office.Authenticator(*n.Ticket, cfg.SocketIO.MaxRooms))
+		case chain.Anonymous:
+			everybody, err := anonymous.New(n.Rooms...)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, everybody)
+		default:
+			all = append(all, links[kind])
+		}
+	}
+	return chain.New(all...), nil
+}
+
+// offerTickets lets the API issue tickets for the namespaces that take them.
+func (p *parts) offerTickets(cfg *Config) {
+	taken := map[string]bool{}
+	for name, n := range cfg.Namespaces {
+		taken[name] = slices.Contains(n.Chain, chain.Ticket)
+	}
+	p.api.SetTickets(service.Tickets{Office: p.office, Taken: taken, MaxRooms: cfg.SocketIO.MaxRooms})
+}
+
+// shareTickets makes a ticket good at every node of the cluster.
+func (p *parts) shareTickets(cfg *Config) {
+	p.office.SetStore(tickets.New(p.bus.Client(), cfg.Redis.Prefix, cfg.Redis.CallTimeout))
+}
 
 // validatePlace reports a place for credentials that the server does not keep
 // of a handshake, or that foreign pages could borrow. The keys begin with

@@ -39,6 +39,7 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 	p.api.SetPeers(p.cluster)
 	p.gateway.SetPeers(p.cluster)
 	p.shareRecovery(cfg, life, log, reg)
+	p.shareTickets(cfg)
 	p.cluster.Start()
 	p.startBridge(cfg, interest, log, reg)
 	p.ready.trouble = func() string { return p.bus.Health().Reason }

@@ -16,6 +16,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/authn/outage"
+	"github.com/seed52a35d2d/realtime-server/authn/ticket"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -107,6 +108,11 @@ type Namespace struct {
 	Routes []Route `yaml:"routes"`
 	// Outage says what becomes of newcomers while the backend is away.
 	Outage *outage.Config `yaml:"outage"`
+	// Chain names those who decide, in their order: jwt, ticket, backend,
+	// anonymous. Empty means that one of the keys above does.
+	Chain []string `yaml:"chain"`
+	// Ticket says where clients put the tickets that Chain takes.
+	Ticket *ticket.Config `yaml:"ticket"`
 }
 
 // Log says what is logged to standard error.
@@ -169,7 +175,8 @@ func (c *Config) complete() {
 			full := n.Outage.WithDefaults()
 			n.Outage = &full
 		}
-		if c.Dev && c.backendOf(n) == nil && n.JWT == nil {
+		n.completeTicket()
+		if c.Dev && c.backendOf(n) == nil && n.JWT == nil && len(n.Chain) == 0 {
 			n.Anonymous = true
 			if len(n.Rooms) == 0 {
 				n.Rooms = []string{"news"}
@@ -313,7 +320,7 @@ func (c *Config) validateNamespaces() error {
 		if len(n.Rooms) > c.SocketIO.MaxRooms {
 			faults = append(faults, fmt.Errorf("%s.rooms: more than socketio.max_rooms, %d", key, c.SocketIO.MaxRooms))
 		}
-		if len(n.Rooms) > 0 && !n.Anonymous {
+		if len(n.Rooms) > 0 && !n.letsEverybodyIn() {
 			faults = append(faults, fmt.Errorf("%s.rooms: only anonymous clients start in rooms of the configuration", key))
 		}
 		if n.Anonymous && n.Backend != nil {
@@ -326,7 +333,8 @@ func (c *Config) validateNamespaces() error {
 		if n.Outage != nil {
 			faults = append(faults, within(key+".outage", c.validateOutage(n)))
 		}
-		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil {
+		faults = append(faults, within(key, c.validateChain(n)))
+		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil && len(n.Chain) == 0 {
 			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target or jwt, or anonymous: true to let everybody in", key))
 		}
 	}

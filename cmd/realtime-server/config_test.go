@@ -385,6 +385,39 @@ namespaces:
 				"namespaces./a.jwt.token.cookie: needs socketio.cors.origins",
 			},
 		},
+		"a chain of what is not there": {
+			file: "namespaces: {/a: {chain: [jwt, ticket, backend, door]}}", environ: []string{anAPIKey},
+			faults: []string{
+				`namespaces./a.chain: "door" is none of jwt, ticket, backend and anonymous`,
+				"namespaces./a.chain: backend must be the last",
+				"namespaces./a.chain: jwt needs the section jwt", "namespaces./a.chain: backend needs backend.target",
+			},
+		},
+		"a chain that goes on behind its end": {
+			file: "namespaces: {/a: {chain: [ticket, anonymous, backend, ticket]}}", environ: complete,
+			faults: []string{
+				"namespaces./a.chain: anonymous must be the last", "namespaces./a.chain: backend must be the last",
+				`namespaces./a.chain: "ticket" stands twice`,
+			},
+		},
+		"sections beside a chain": {
+			file:    "namespaces: {/a: {chain: [backend], anonymous: true, ticket: {}, rooms: [a], jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}]}}}",
+			environ: complete,
+			faults: []string{
+				"namespaces./a.chain: does not name jwt", "namespaces./a.chain: does not name ticket",
+				"namespaces./a.anonymous: stands beside a chain", "namespaces./a.jwt.keys: the namespace is anonymous",
+			},
+		},
+		"a ticket where the token is": {
+			file:    "namespaces: {/a: {chain: [jwt, ticket], ticket: {auth: token}, jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}]}}}",
+			environ: complete, faults: []string{"namespaces./a.ticket: is where jwt.token is"},
+		},
+		"tickets without a chain": {
+			file: "namespaces: {/a: {ticket: {}}}", environ: complete, faults: []string{"namespaces./a.ticket: needs a chain"},
+		},
+		"rooms of a chain that knows its clients": {
+			file: "namespaces: {/a: {chain: [backend], rooms: [a]}}", environ: complete, faults: []string{"namespaces./a.rooms: only anonymous"},
+		},
 		"a backend of a namespace": {
 			file: "namespaces: {/a: {backend: {timeout: 1s}}}", environ: complete,
 			faults: []string{"namespaces./a.backend.target: is required"},

@@ -31,6 +31,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/authn/outage"
+	"github.com/seed52a35d2d/realtime-server/authn/ticket"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/reload"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -120,6 +121,10 @@ func TestConfigurationPage(t *testing.T) {
 	maps.Copy(want, documentedCallers(t))
 	for key := range configKeys(reflect.TypeFor[outage.Config](), "") {
 		want["namespaces.<name>.outage."+key] = documentedKey{"outage", "–", defaultOf(t, outage.Config{}.WithDefaults(), key)}
+	}
+	at := ticket.Config{}.WithDefaults()
+	for key := range configKeys(reflect.TypeOf(at), "") {
+		want["namespaces.<name>.ticket."+key] = documentedKey{"ticket", "–", defaultOf(t, at, key)}
 	}
 	got := map[string]documentedKey{}
 	for _, r := range rows(t, "docs/configuration.md", "Key") {

@@ -20,10 +20,13 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/seed52a35d2d/realtime-server/authn"
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/callback"
+	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/authn/outage"
+	"github.com/seed52a35d2d/realtime-server/authn/ticket"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/journal"
 	"github.com/seed52a35d2d/realtime-server/internal/redisbus"
@@ -43,6 +46,7 @@ type parts struct {
 	backends []*backend.Client
 	tokens   []*jwt.Authenticator
 	outages  []*outage.Authenticator
+	office   *ticket.Office
 	gateway  *service.Gateway
 	sockets  *sio.Server
 	api      *service.Service
@@ -87,6 +91,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 		return nil, err
 	}
 	p.api = service.New(p.sockets, cfg.API, node.ID, log)
+	p.offerTickets(cfg)
 	if p.grpc, err = buildGRPC(cfg, p, log, reg); err != nil {
 		return nil, err
 	}
@@ -108,6 +113,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 // namespaces with the common backend share its client.
 func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, reg prometheus.Registerer) (map[string]service.Policy, error) {
 	fetches, outages := jwt.NewFetches(reg), outage.NewMetrics(reg)
+	p.office = ticket.NewOffice(reg)
 	callers := &backends{node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}}
 	defer func() { p.backends = slices.Collect(maps.Values(callers.clients)) }()
 	policies := map[string]service.Policy{}
@@ -124,6 +130,7 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 			policy.Backend = client
 			policy.Authenticator = p.sheltered(cfg, name, callback.New(client, cfg.SocketIO.MaxRooms), log, outages)
 		}
+		links := map[string]authn.Authenticator{chain.Backend: policy.Authenticator}
 		if namespace.Anonymous {
 			everybody, err := anonymous.New(namespace.Rooms...)
 			faults = append(faults, err)
@@ -135,7 +142,12 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 				faults = append(faults, within("namespaces."+name+".jwt", err))
 				continue
 			}
-			policy.Authenticator = tokens
+			policy.Authenticator, links[chain.JWT] = tokens, tokens
+		}
+		if len(namespace.Chain) > 0 {
+			var err error
+			policy.Authenticator, err = p.link(cfg, namespace, links)
+			faults = append(faults, err)
 		}
 		var err error
 		policy.Routes, err = callers.routes(cfg, namespace, policy.Backend)

@@ -30,6 +30,8 @@ var codeOf = map[realtimev1.ErrorReason]codes.Code{
 	realtimev1.ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE:  codes.Unavailable,
 	realtimev1.ErrorReason_ERROR_REASON_SCOPE_MISSING:        codes.PermissionDenied,
 	realtimev1.ErrorReason_ERROR_REASON_RATE_LIMITED:         codes.ResourceExhausted,
+	realtimev1.ErrorReason_ERROR_REASON_TICKETS_NOT_TAKEN:    codes.FailedPrecondition,
+	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_TICKETS:     codes.ResourceExhausted,
 }
 
 // New returns the status error for a reason, with further details if there are

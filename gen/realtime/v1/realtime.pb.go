@@ -12,6 +12,8 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -1665,6 +1667,166 @@ func (x *CountConnectionsResponse) GetCoverage() *Coverage {
 	return nil
 }
 
+// IssueTicketRequest says who the client will be. User, rooms and metadata are
+// those of Accept.
+type IssueTicketRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The namespace that the ticket is for, and no other. Empty means "/".
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Who the client is. Empty for an anonymous connection.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Rooms that the connection starts in. Together with `metadata` at most 64
+	// KiB.
+	Rooms []string `protobuf:"bytes,3,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	// What RequestContext.metadata will hold. Clients never see it.
+	Metadata *structpb.Struct `protobuf:"bytes,4,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// When the credential ends and the server closes the connection. Unset means
+	// never; a time in the past is INVALID_ARGUMENT.
+	ConnectionExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=connection_expires_at,json=connectionExpiresAt,proto3" json:"connection_expires_at,omitempty"`
+	// Names the credential, for example the session of your login, so that it can
+	// be revoked. May be empty.
+	TokenId string `protobuf:"bytes,6,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// How long the ticket may be shown, 1 second to 10 minutes. Unset means 30
+	// seconds.
+	Ttl           *durationpb.Duration `protobuf:"bytes,7,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssueTicketRequest) Reset() {
+	*x = IssueTicketRequest{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssueTicketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssueTicketRequest) ProtoMessage() {}
+
+func (x *IssueTicketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssueTicketRequest.ProtoReflect.Descriptor instead.
+func (*IssueTicketRequest) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *IssueTicketRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *IssueTicketRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *IssueTicketRequest) GetRooms() []string {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+func (x *IssueTicketRequest) GetMetadata() *structpb.Struct {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *IssueTicketRequest) GetConnectionExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConnectionExpiresAt
+	}
+	return nil
+}
+
+func (x *IssueTicketRequest) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
+}
+
+func (x *IssueTicketRequest) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+// IssueTicketResponse is a new ticket.
+type IssueTicketResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the client shows: 43 characters that say nothing.
+	Ticket string `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	// Until when it may be shown.
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssueTicketResponse) Reset() {
+	*x = IssueTicketResponse{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssueTicketResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssueTicketResponse) ProtoMessage() {}
+
+func (x *IssueTicketResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssueTicketResponse.ProtoReflect.Descriptor instead.
+func (*IssueTicketResponse) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *IssueTicketResponse) GetTicket() string {
+	if x != nil {
+		return x.Ticket
+	}
+	return ""
+}
+
+func (x *IssueTicketResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
 // Coverage says which part of the cluster a read speaks for. A server without
 // a cluster asks and answers itself.
 type Coverage struct {
@@ -1681,7 +1843,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1693,7 +1855,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +1868,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{24}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Coverage) GetNodesAsked() int32 {
@@ -1734,7 +1896,7 @@ var File_realtime_v1_realtime_proto protoreflect.FileDescriptor
 
 const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\n" +
-	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17realtime/v1/types.proto\"\xc8\x01\n" +
+	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17realtime/v1/types.proto\"\xc8\x01\n" +
 	"\vSendRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12(\n" +
 	"\x05event\x18\x02 \x01(\v2\x12.realtime.v1.EventR\x05event\x12;\n" +
@@ -1839,7 +2001,19 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x18CountConnectionsResponse\x12 \n" +
 	"\vconnections\x18\x01 \x01(\x03R\vconnections\x12\x14\n" +
 	"\x05users\x18\x02 \x01(\x03R\x05users\x121\n" +
-	"\bcoverage\x18\x03 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"l\n" +
+	"\bcoverage\x18\x03 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"\xae\x02\n" +
+	"\x12IssueTicketRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x14\n" +
+	"\x05rooms\x18\x03 \x03(\tR\x05rooms\x123\n" +
+	"\bmetadata\x18\x04 \x01(\v2\x17.google.protobuf.StructR\bmetadata\x12N\n" +
+	"\x15connection_expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x13connectionExpiresAt\x12\x19\n" +
+	"\btoken_id\x18\x06 \x01(\tR\atokenId\x12+\n" +
+	"\x03ttl\x18\a \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"h\n" +
+	"\x13IssueTicketResponse\x12\x16\n" +
+	"\x06ticket\x18\x01 \x01(\tR\x06ticket\x129\n" +
+	"\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"l\n" +
 	"\bCoverage\x12\x1f\n" +
 	"\vnodes_asked\x18\x01 \x01(\x05R\n" +
 	"nodesAsked\x12%\n" +
@@ -1849,7 +2023,7 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x1eMISSING_ACK_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cMISSING_ACK_REASON_TIMED_OUT\x10\x01\x12#\n" +
 	"\x1fMISSING_ACK_REASON_DISCONNECTED\x10\x02\x12\x1f\n" +
-	"\x1bMISSING_ACK_REASON_OVERFLOW\x10\x032\xae\x06\n" +
+	"\x1bMISSING_ACK_REASON_OVERFLOW\x10\x032\x80\a\n" +
 	"\bRealtime\x12;\n" +
 	"\x04Send\x12\x18.realtime.v1.SendRequest\x1a\x19.realtime.v1.SendResponse\x12J\n" +
 	"\tBroadcast\x12\x1d.realtime.v1.BroadcastRequest\x1a\x1e.realtime.v1.BroadcastResponse\x12R\n" +
@@ -1861,7 +2035,8 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\rGetConnection\x12!.realtime.v1.GetConnectionRequest\x1a\".realtime.v1.GetConnectionResponse\x12\\\n" +
 	"\x0fListConnections\x12#.realtime.v1.ListConnectionsRequest\x1a$.realtime.v1.ListConnectionsResponse\x12J\n" +
 	"\tListRooms\x12\x1d.realtime.v1.ListRoomsRequest\x1a\x1e.realtime.v1.ListRoomsResponse\x12_\n" +
-	"\x10CountConnections\x12$.realtime.v1.CountConnectionsRequest\x1a%.realtime.v1.CountConnectionsResponseBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"\x10CountConnections\x12$.realtime.v1.CountConnectionsRequest\x1a%.realtime.v1.CountConnectionsResponse\x12P\n" +
+	"\vIssueTicket\x12\x1f.realtime.v1.IssueTicketRequest\x1a .realtime.v1.IssueTicketResponseBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_realtime_proto_rawDescOnce sync.Once
@@ -1876,7 +2051,7 @@ func file_realtime_v1_realtime_proto_rawDescGZIP() []byte {
 }
 
 var file_realtime_v1_realtime_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_realtime_v1_realtime_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_realtime_v1_realtime_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_realtime_v1_realtime_proto_goTypes = []any{
 	(MissingAckReason)(0),            // 0: realtime.v1.MissingAckReason
 	(*SendRequest)(nil),              // 1: realtime.v1.SendRequest
@@ -1903,70 +2078,80 @@ var file_realtime_v1_realtime_proto_goTypes = []any{
 	(*Room)(nil),                     // 22: realtime.v1.Room
 	(*CountConnectionsRequest)(nil),  // 23: realtime.v1.CountConnectionsRequest
 	(*CountConnectionsResponse)(nil), // 24: realtime.v1.CountConnectionsResponse
-	(*Coverage)(nil),                 // 25: realtime.v1.Coverage
-	(*Target)(nil),                   // 26: realtime.v1.Target
-	(*Event)(nil),                    // 27: realtime.v1.Event
-	(ReportLevel)(0),                 // 28: realtime.v1.ReportLevel
-	(*DeliveryReport)(nil),           // 29: realtime.v1.DeliveryReport
-	(*durationpb.Duration)(nil),      // 30: google.protobuf.Duration
-	(*Arg)(nil),                      // 31: realtime.v1.Arg
-	(*Connection)(nil),               // 32: realtime.v1.Connection
+	(*IssueTicketRequest)(nil),       // 25: realtime.v1.IssueTicketRequest
+	(*IssueTicketResponse)(nil),      // 26: realtime.v1.IssueTicketResponse
+	(*Coverage)(nil),                 // 27: realtime.v1.Coverage
+	(*Target)(nil),                   // 28: realtime.v1.Target
+	(*Event)(nil),                    // 29: realtime.v1.Event
+	(ReportLevel)(0),                 // 30: realtime.v1.ReportLevel
+	(*DeliveryReport)(nil),           // 31: realtime.v1.DeliveryReport
+	(*durationpb.Duration)(nil),      // 32: google.protobuf.Duration
+	(*Arg)(nil),                      // 33: realtime.v1.Arg
+	(*Connection)(nil),               // 34: realtime.v1.Connection
+	(*structpb.Struct)(nil),          // 35: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),    // 36: google.protobuf.Timestamp
 }
 var file_realtime_v1_realtime_proto_depIdxs = []int32{
-	26, // 0: realtime.v1.SendRequest.target:type_name -> realtime.v1.Target
-	27, // 1: realtime.v1.SendRequest.event:type_name -> realtime.v1.Event
-	28, // 2: realtime.v1.SendRequest.report_level:type_name -> realtime.v1.ReportLevel
-	29, // 3: realtime.v1.SendResponse.report:type_name -> realtime.v1.DeliveryReport
-	27, // 4: realtime.v1.BroadcastRequest.event:type_name -> realtime.v1.Event
-	28, // 5: realtime.v1.BroadcastRequest.report_level:type_name -> realtime.v1.ReportLevel
-	29, // 6: realtime.v1.BroadcastResponse.report:type_name -> realtime.v1.DeliveryReport
-	26, // 7: realtime.v1.SendWithAckRequest.target:type_name -> realtime.v1.Target
-	27, // 8: realtime.v1.SendWithAckRequest.event:type_name -> realtime.v1.Event
-	30, // 9: realtime.v1.SendWithAckRequest.timeout:type_name -> google.protobuf.Duration
+	28, // 0: realtime.v1.SendRequest.target:type_name -> realtime.v1.Target
+	29, // 1: realtime.v1.SendRequest.event:type_name -> realtime.v1.Event
+	30, // 2: realtime.v1.SendRequest.report_level:type_name -> realtime.v1.ReportLevel
+	31, // 3: realtime.v1.SendResponse.report:type_name -> realtime.v1.DeliveryReport
+	29, // 4: realtime.v1.BroadcastRequest.event:type_name -> realtime.v1.Event
+	30, // 5: realtime.v1.BroadcastRequest.report_level:type_name -> realtime.v1.ReportLevel
+	31, // 6: realtime.v1.BroadcastResponse.report:type_name -> realtime.v1.DeliveryReport
+	28, // 7: realtime.v1.SendWithAckRequest.target:type_name -> realtime.v1.Target
+	29, // 8: realtime.v1.SendWithAckRequest.event:type_name -> realtime.v1.Event
+	32, // 9: realtime.v1.SendWithAckRequest.timeout:type_name -> google.protobuf.Duration
 	7,  // 10: realtime.v1.SendWithAckResponse.start:type_name -> realtime.v1.AckStart
 	8,  // 11: realtime.v1.SendWithAckResponse.ack:type_name -> realtime.v1.Ack
 	9,  // 12: realtime.v1.SendWithAckResponse.missing:type_name -> realtime.v1.MissingAck
-	25, // 13: realtime.v1.AckStart.coverage:type_name -> realtime.v1.Coverage
-	31, // 14: realtime.v1.Ack.args:type_name -> realtime.v1.Arg
+	27, // 13: realtime.v1.AckStart.coverage:type_name -> realtime.v1.Coverage
+	33, // 14: realtime.v1.Ack.args:type_name -> realtime.v1.Arg
 	0,  // 15: realtime.v1.MissingAck.reason:type_name -> realtime.v1.MissingAckReason
-	26, // 16: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
-	25, // 17: realtime.v1.JoinRoomResponse.coverage:type_name -> realtime.v1.Coverage
-	26, // 18: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
-	25, // 19: realtime.v1.LeaveRoomResponse.coverage:type_name -> realtime.v1.Coverage
-	26, // 20: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
-	27, // 21: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
-	25, // 22: realtime.v1.DisconnectResponse.coverage:type_name -> realtime.v1.Coverage
-	32, // 23: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
-	32, // 24: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
-	25, // 25: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	28, // 16: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
+	27, // 17: realtime.v1.JoinRoomResponse.coverage:type_name -> realtime.v1.Coverage
+	28, // 18: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
+	27, // 19: realtime.v1.LeaveRoomResponse.coverage:type_name -> realtime.v1.Coverage
+	28, // 20: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
+	29, // 21: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
+	27, // 22: realtime.v1.DisconnectResponse.coverage:type_name -> realtime.v1.Coverage
+	34, // 23: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
+	34, // 24: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
+	27, // 25: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
 	22, // 26: realtime.v1.ListRoomsResponse.rooms:type_name -> realtime.v1.Room
-	25, // 27: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
-	25, // 28: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
-	1,  // 29: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
-	3,  // 30: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
-	5,  // 31: realtime.v1.Realtime.SendWithAck:input_type -> realtime.v1.SendWithAckRequest
-	10, // 32: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
-	12, // 33: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
-	14, // 34: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
-	16, // 35: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
-	18, // 36: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
-	20, // 37: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
-	23, // 38: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
-	2,  // 39: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
-	4,  // 40: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
-	6,  // 41: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
-	11, // 42: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
-	13, // 43: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
-	15, // 44: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
-	17, // 45: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
-	19, // 46: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
-	21, // 47: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
-	24, // 48: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
-	39, // [39:49] is the sub-list for method output_type
-	29, // [29:39] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	27, // 27: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
+	27, // 28: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	35, // 29: realtime.v1.IssueTicketRequest.metadata:type_name -> google.protobuf.Struct
+	36, // 30: realtime.v1.IssueTicketRequest.connection_expires_at:type_name -> google.protobuf.Timestamp
+	32, // 31: realtime.v1.IssueTicketRequest.ttl:type_name -> google.protobuf.Duration
+	36, // 32: realtime.v1.IssueTicketResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 33: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
+	3,  // 34: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
+	5,  // 35: realtime.v1.Realtime.SendWithAck:input_type -> realtime.v1.SendWithAckRequest
+	10, // 36: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
+	12, // 37: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
+	14, // 38: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
+	16, // 39: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
+	18, // 40: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
+	20, // 41: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
+	23, // 42: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
+	25, // 43: realtime.v1.Realtime.IssueTicket:input_type -> realtime.v1.IssueTicketRequest
+	2,  // 44: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
+	4,  // 45: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
+	6,  // 46: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
+	11, // 47: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
+	13, // 48: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
+	15, // 49: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
+	17, // 50: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
+	19, // 51: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
+	21, // 52: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
+	24, // 53: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
+	26, // 54: realtime.v1.Realtime.IssueTicket:output_type -> realtime.v1.IssueTicketResponse
+	44, // [44:55] is the sub-list for method output_type
+	33, // [33:44] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_realtime_v1_realtime_proto_init() }
@@ -1986,7 +2171,7 @@ func file_realtime_v1_realtime_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_v1_realtime_proto_rawDesc), len(file_realtime_v1_realtime_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	Realtime_ListConnections_FullMethodName  = "/realtime.v1.Realtime/ListConnections"
 	Realtime_ListRooms_FullMethodName        = "/realtime.v1.Realtime/ListRooms"
 	Realtime_CountConnections_FullMethodName = "/realtime.v1.Realtime/CountConnections"
+	Realtime_IssueTicket_FullMethodName      = "/realtime.v1.Realtime/IssueTicket"
 )
 
 // RealtimeClient is the client API for Realtime service.
@@ -79,6 +80,16 @@ type RealtimeClient interface {
 	ListRooms(ctx context.Context, in *ListRoomsRequest, opts ...grpc.CallOption) (*ListRoomsResponse, error)
 	// CountConnections counts the connections of a namespace.
 	CountConnections(ctx context.Context, in *CountConnectionsRequest, opts ...grpc.CallOption) (*CountConnectionsResponse, error)
+	// IssueTicket makes a ticket with which one client connects to a namespace,
+	// once, as whom the call says. Hand it to a client that has logged in with you;
+	// a stock client shows it as `auth: {ticket}`. Whoever has the ticket first is
+	// let in: send it over TLS, and log it nowhere.
+	//
+	// The namespace must take tickets (the server's setting
+	// `namespaces.<name>.chain`). A ticket that was shown is used, even if its
+	// client did not wait for the answer: a client needs a new one each time that it
+	// connects.
+	IssueTicket(ctx context.Context, in *IssueTicketRequest, opts ...grpc.CallOption) (*IssueTicketResponse, error)
 }
 
 type realtimeClient struct {
@@ -198,6 +209,16 @@ func (c *realtimeClient) CountConnections(ctx context.Context, in *CountConnecti
 	return out, nil
 }
 
+func (c *realtimeClient) IssueTicket(ctx context.Context, in *IssueTicketRequest, opts ...grpc.CallOption) (*IssueTicketResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IssueTicketResponse)
+	err := c.cc.Invoke(ctx, Realtime_IssueTicket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RealtimeServer is the server API for Realtime service.
 // All implementations must embed UnimplementedRealtimeServer
 // for forward compatibility.
@@ -244,6 +265,16 @@ type RealtimeServer interface {
 	ListRooms(context.Context, *ListRoomsRequest) (*ListRoomsResponse, error)
 	// CountConnections counts the connections of a namespace.
 	CountConnections(context.Context, *CountConnectionsRequest) (*CountConnectionsResponse, error)
+	// IssueTicket makes a ticket with which one client connects to a namespace,
+	// once, as whom the call says. Hand it to a client that has logged in with you;
+	// a stock client shows it as `auth: {ticket}`. Whoever has the ticket first is
+	// let in: send it over TLS, and log it nowhere.
+	//
+	// The namespace must take tickets (the server's setting
+	// `namespaces.<name>.chain`). A ticket that was shown is used, even if its
+	// client did not wait for the answer: a client needs a new one each time that it
+	// connects.
+	IssueTicket(context.Context, *IssueTicketRequest) (*IssueTicketResponse, error)
 	mustEmbedUnimplementedRealtimeServer()
 }
 
@@ -283,6 +314,9 @@ func (UnimplementedRealtimeServer) ListRooms(context.Context, *ListRoomsRequest)
 }
 func (UnimplementedRealtimeServer) CountConnections(context.Context, *CountConnectionsRequest) (*CountConnectionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountConnections not implemented")
+}
+func (UnimplementedRealtimeServer) IssueTicket(context.Context, *IssueTicketRequest) (*IssueTicketResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method IssueTicket not implemented")
 }
 func (UnimplementedRealtimeServer) mustEmbedUnimplementedRealtimeServer() {}
 func (UnimplementedRealtimeServer) testEmbeddedByValue()                  {}
@@ -478,6 +512,24 @@ func _Realtime_CountConnections_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Realtime_IssueTicket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IssueTicketRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RealtimeServer).IssueTicket(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Realtime_IssueTicket_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RealtimeServer).IssueTicket(ctx, req.(*IssueTicketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Realtime_ServiceDesc is the grpc.ServiceDesc for Realtime service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -520,6 +572,10 @@ var Realtime_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountConnections",
 			Handler:    _Realtime_CountConnections_Handler,
+		},
+		{
+			MethodName: "IssueTicket",
+			Handler:    _Realtime_IssueTicket_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -122,8 +122,8 @@ const (
 	// try again.
 	ErrorReason_ERROR_REASON_TOO_MANY_ACKS ErrorReason = 9
 	// UNAVAILABLE: other nodes of the cluster cannot be reached. What the call
-	// asks for was done for the connections of this node. RetryInfo says when to
-	// try again.
+	// asks for was done for the connections of this node; IssueTicket has issued
+	// none. RetryInfo says when to try again.
 	ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE ErrorReason = 10
 	// PERMISSION_DENIED: the caller may not do this. ErrorInfo.metadata says what
 	// it lacks: `scope`, `namespace` or `room`.
@@ -131,6 +131,12 @@ const (
 	// RESOURCE_EXHAUSTED: the caller calls faster than it may, and nothing was
 	// done. RetryInfo says when to try again.
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 12
+	// FAILED_PRECONDITION: the namespace takes no tickets, by the server's
+	// configuration.
+	ErrorReason_ERROR_REASON_TICKETS_NOT_TAKEN ErrorReason = 13
+	// RESOURCE_EXHAUSTED: the server, which has no Redis, keeps as many tickets as
+	// it may that nobody has shown yet. RetryInfo says when to try again.
+	ErrorReason_ERROR_REASON_TOO_MANY_TICKETS ErrorReason = 14
 )
 
 // Enum value maps for ErrorReason.
@@ -149,6 +155,8 @@ var (
 		10: "ERROR_REASON_CLUSTER_UNAVAILABLE",
 		11: "ERROR_REASON_SCOPE_MISSING",
 		12: "ERROR_REASON_RATE_LIMITED",
+		13: "ERROR_REASON_TICKETS_NOT_TAKEN",
+		14: "ERROR_REASON_TOO_MANY_TICKETS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -164,6 +172,8 @@ var (
 		"ERROR_REASON_CLUSTER_UNAVAILABLE":  10,
 		"ERROR_REASON_SCOPE_MISSING":        11,
 		"ERROR_REASON_RATE_LIMITED":         12,
+		"ERROR_REASON_TICKETS_NOT_TAKEN":    13,
+		"ERROR_REASON_TOO_MANY_TICKETS":     14,
 	}
 )
 
@@ -821,7 +831,7 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x18REPORT_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11REPORT_LEVEL_NONE\x10\x01\x12\x17\n" +
 	"\x13REPORT_LEVEL_ROUTED\x10\x02\x12\x18\n" +
-	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\xc2\x03\n" +
+	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\x89\x04\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12$\n" +
@@ -836,7 +846,9 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	" ERROR_REASON_CLUSTER_UNAVAILABLE\x10\n" +
 	"\x12\x1e\n" +
 	"\x1aERROR_REASON_SCOPE_MISSING\x10\v\x12\x1d\n" +
-	"\x19ERROR_REASON_RATE_LIMITED\x10\fBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"\x19ERROR_REASON_RATE_LIMITED\x10\f\x12\"\n" +
+	"\x1eERROR_REASON_TICKETS_NOT_TAKEN\x10\r\x12!\n" +
+	"\x1dERROR_REASON_TOO_MANY_TICKETS\x10\x0eBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_types_proto_rawDescOnce sync.Once
