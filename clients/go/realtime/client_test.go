@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/seed52a35d2d/realtime-server/clients/go/realtime"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
@@ -41,6 +43,10 @@ func TestCalls(t *testing.T) {
 		Written: 4, Dropped: 3, Expired: 2, Pending: 1,
 	}
 	connection := &realtimev1.Connection{Id: "c1"}
+	roles, err := structpb.NewStruct(map[string]any{"roles": []any{"x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	tests := []struct {
 		name  string
@@ -143,6 +149,28 @@ func TestCalls(t *testing.T) {
 		reply: &realtimev1.GetConnectionResponse{Connection: connection},
 		want:  connection,
 	}, {
+		name: "issue a ticket",
+		call: func(ctx context.Context, c *realtime.Client) (any, error) {
+			return c.IssueTicket(ctx, realtime.TicketRequest{
+				Namespace: "/chat", UserID: "u1", Rooms: []string{"a"}, Metadata: map[string]any{"roles": []string{"x"}},
+				ConnectionExpiresAt: time.Unix(4e9, 0), TokenID: "s1", TTL: time.Minute,
+			})
+		},
+		sent: &realtimev1.IssueTicketRequest{
+			Namespace: "/chat", UserId: "u1", Rooms: []string{"a"}, Metadata: roles,
+			ConnectionExpiresAt: &timestamppb.Timestamp{Seconds: 4e9}, TokenId: "s1", Ttl: durationpb.New(time.Minute),
+		},
+		reply: &realtimev1.IssueTicketResponse{Ticket: "t", ExpiresAt: &timestamppb.Timestamp{Seconds: 3e9}},
+		want:  realtime.Ticket{Text: "t", ExpiresAt: time.Unix(3e9, 0).UTC()},
+	}, {
+		name: "issue the least of a ticket",
+		call: func(ctx context.Context, c *realtime.Client) (any, error) {
+			return c.IssueTicket(ctx, realtime.TicketRequest{UserID: "u1"})
+		},
+		sent:  &realtimev1.IssueTicketRequest{UserId: "u1"},
+		reply: &realtimev1.IssueTicketResponse{Ticket: "t", ExpiresAt: &timestamppb.Timestamp{}},
+		want:  realtime.Ticket{Text: "t", ExpiresAt: time.Unix(0, 0).UTC()},
+	}, {
 		name: "count connections",
 		call: func(ctx context.Context, c *realtime.Client) (any, error) {
 			return c.CountConnections(ctx, realtime.Filter{Namespace: "/chat", Room: "a", User: "u1"})
@@ -200,6 +228,14 @@ func TestEventThatCannotBeEncodedIsNotSent(t *testing.T) {
 	}
 	if len(server.requests) > 0 {
 		t.Errorf("the server got %v", server.requests)
+	}
+}
+
+func TestTicketWhoseMetadataCannotBeEncodedIsNotOrdered(t *testing.T) {
+	server := newRecorder(t, always(nil, status.Error(codes.Internal, "reached")))
+	_, err := server.client(t, realtime.WithPlaintext()).IssueTicket(t.Context(), realtime.TicketRequest{Metadata: map[string]any{"a": make(chan int)}})
+	if err == nil || err.Error() != "metadata: json: unsupported type: chan int" || len(server.requests) > 0 {
+		t.Errorf("error %v, requests %v", err, server.requests)
 	}
 }
 
