@@ -147,7 +147,8 @@ func TestTicketRequestsReportEveryFault(t *testing.T) {
 type away struct{}
 
 func (away) Put(context.Context, string, []byte, time.Duration) error { return errors.New("s3cret") }
-func (away) Take(context.Context, string) ([]byte, error)             { return nil, errors.New("s3cret") }
+
+func (away) Take(context.Context, string) ([]byte, error) { return nil, errors.New("s3cret") }
 
 func TestNoTicketsWhileTheStoreIsAway(t *testing.T) {
 	w, office := ticketed(t)

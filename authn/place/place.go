@@ -85,17 +85,22 @@ func (p Place) inAuth(auth json.RawMessage) (string, error) {
 	if p.Auth == "" || len(auth) == 0 {
 		return "", nil
 	}
-	var object map[string]any
-	if json.Unmarshal(auth, &object) != nil { // auth may be any value
-		return "", nil
-	}
-	switch value := Lookup(object, p.Auth).(type) {
+	switch value := Lookup(objectOf(auth), p.Auth).(type) {
 	case nil:
 		return "", nil
 	case string:
 		return value, nil
 	}
 	return "", ErrNotText
+}
+
+// objectOf returns nil for what is no object: auth may be any value.
+func objectOf(text []byte) map[string]any {
+	var object map[string]any
+	if json.Unmarshal(text, &object) != nil {
+		return nil
+	}
+	return object
 }
 
 func (p Place) inHeader(headers map[string]string) string {

@@ -83,22 +83,27 @@ func (m *Memory) drop(h *held) {
 // ends is a heap, the earliest first.
 type ends []*held
 
-func (e ends) Len() int           { return len(e) }
-func (e ends) Less(i, j int) bool { return e[i].end.Before(e[j].end) }
+// Len is for container/heap, as are those below.
+func (e *ends) Len() int { return len(*e) }
 
-func (e ends) Swap(i, j int) {
-	e[i], e[j] = e[j], e[i]
-	e[i].index, e[j].index = i, j
+// Less puts what ends earlier first.
+func (e *ends) Less(i, j int) bool { return (*e)[i].end.Before((*e)[j].end) }
+
+// Swap keeps the index of both.
+func (e *ends) Swap(i, j int) {
+	all := *e
+	all[i], all[j] = all[j], all[i]
+	all[i].index, all[j].index = i, j
 }
 
-// Push is for container/heap.
+// Push adds at the end.
 func (e *ends) Push(x any) {
 	h, _ := x.(*held) // nothing else is pushed
 	h.index = len(*e)
 	*e = append(*e, h)
 }
 
-// Pop is for container/heap.
+// Pop takes from the end.
 func (e *ends) Pop() any {
 	last := (*e)[len(*e)-1]
 	(*e)[len(*e)-1] = nil
