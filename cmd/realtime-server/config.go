@@ -65,7 +65,10 @@ type HTTP struct {
 	// ServeClient serves the stock client below the paths, for pages that do
 	// not bundle their own.
 	ServeClient bool `yaml:"serve_client"`
-	TLS         TLS  `yaml:"tls"`
+	// HandshakeAuth is the namespace by whose jwt the handshake of every session
+	// is checked. Empty means that it is not.
+	HandshakeAuth string `yaml:"handshake_auth"`
+	TLS           TLS    `yaml:"tls"`
 }
 
 // GRPC is the listener for backends.
@@ -237,6 +240,7 @@ func (c *Config) Validate() error {
 		c.validateNamespaces(),
 		c.validateAccess(),
 		c.validateRecovery(),
+		c.validateAdmission(),
 	}
 	if c.Backend.Target != "" {
 		faults = append(faults, within("backend", c.Backend.Validate()))

@@ -412,6 +412,16 @@ namespaces:
 			file:    "namespaces: {/a: {chain: [jwt, ticket], ticket: {auth: token}, jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}]}}}",
 			environ: complete, faults: []string{"namespaces./a.ticket: is where jwt.token is"},
 		},
+		"handshakes of a namespace that is not there": {
+			environ: complete, args: []string{"--set", "http.handshake_auth=/a"}, faults: []string{`http.handshake_auth: there is no namespace "/a"`},
+		},
+		"handshakes of a namespace without tokens": {
+			environ: complete, args: []string{"--set", "http.handshake_auth=/"}, faults: []string{`http.handshake_auth: namespace "/" has no jwt`},
+		},
+		"handshakes whose token comes later": {
+			file:    "{http: {handshake_auth: /}, namespaces: {/: {jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}]}}}}",
+			environ: complete, faults: []string{"http.handshake_auth: needs header, cookie or query in namespaces./.jwt.token"},
+		},
 		"tickets without a chain": {
 			file: "namespaces: {/a: {ticket: {}}}", environ: complete, faults: []string{"namespaces./a.ticket: needs a chain"},
 		},

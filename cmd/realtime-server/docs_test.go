@@ -396,6 +396,17 @@ func TestEngineErrorsOnThePage(t *testing.T) {
 			t.Errorf("code %d has status %d", want, status)
 		}
 	}
+	for want, url := range map[int]string{8: "http://127.0.0.1:1/no-set", 9: "http://127.0.0.1:1/"} {
+		const section = `{jwks: {url: '%s'}, keys: [{secret: 0123456789abcdef0123456789abcdef}], token: {query: token}}`
+		cfg := sound(t, fmt.Sprintf("namespaces: {/: {jwt: "+section+"}}", url), nil, "--dev",
+			"--set", "http.handshake_auth=/", "--set", "socketio.close_timeout=1ms")
+		token := map[int]string{8: "x", 9: "eyJhbGciOiJFZERTQSJ9.e30.AAAA"}[want] // the second is of a key that may be in the set
+		status, message := refusal(t, built(t, cfg), httptest.NewRequest(http.MethodGet, polling+"&token="+token, nil), want)
+		got[fmt.Sprint(want)] = message
+		if status != map[int]int{8: http.StatusUnauthorized, 9: http.StatusServiceUnavailable}[want] {
+			t.Errorf("code %d has status %d", want, status)
+		}
+	}
 	said := map[string]string{}
 	for _, r := range rows(t, "docs/api.md", "Code") {
 		if r.heading == "Before a session" {

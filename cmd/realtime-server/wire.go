@@ -44,7 +44,7 @@ import (
 // and ends it.
 type parts struct {
 	backends []*backend.Client
-	tokens   []*jwt.Authenticator
+	tokens   map[string]*jwt.Authenticator // by namespace
 	outages  []*outage.Authenticator
 	office   *ticket.Office
 	gateway  *service.Gateway
@@ -82,6 +82,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 		return nil, err
 	}
 	p.gateway = service.NewGateway(policies, cfg.API, log, reg)
+	cfg.SocketIO.Engine.Admit = p.admission(cfg)
 	interest := sio.NewInterest()
 	if cfg.Redis.Enabled() {
 		cfg.SocketIO.Interest, cfg.SocketIO.Engine.Tag = interest, p.tag
@@ -117,6 +118,7 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 	callers := &backends{node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}}
 	defer func() { p.backends = slices.Collect(maps.Values(callers.clients)) }()
 	policies := map[string]service.Policy{}
+	p.tokens = map[string]*jwt.Authenticator{}
 	var faults []error
 	for _, name := range cfg.SocketIO.Namespaces {
 		policy := service.Policy{Dev: cfg.Dev}
@@ -164,7 +166,7 @@ func (p *parts) buildTokens(cfg *Config, name string, log *slog.Logger, fetches 
 		Fetches: fetches.MustCurryWith(prometheus.Labels{"namespace": name}),
 	})
 	if err == nil {
-		p.tokens = append(p.tokens, tokens)
+		p.tokens[name] = tokens
 	}
 	return tokens, err
 }

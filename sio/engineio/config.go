@@ -54,6 +54,10 @@ type Config struct {
 	// another tag than Tag's, and reports whether it has answered. Nil means
 	// that nobody does.
 	Elsewhere func(w http.ResponseWriter, r *http.Request, tag string) bool `yaml:"-"`
+	// Admit is asked, before a session begins, whether the client that sent the
+	// request may have one; it has to answer soon. Requests of sessions that there
+	// are are not its affair. Nil admits everybody.
+	Admit func(r *http.Request) Admission `yaml:"-"`
 	// TrustedProxies are the peers whose X-Forwarded-For and
 	// X-Forwarded-Proto headers are believed.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`

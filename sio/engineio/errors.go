@@ -29,11 +29,14 @@ const (
 	// Those below are ours.
 	codeTooManyRequests
 	codeTooManyConnections
+	codeUnauthorized
+	codeAdmissionUnknown
 )
 
 var codeTexts = [...]string{
 	"Transport unknown", "Session ID unknown", "Bad handshake method",
 	"Bad request", "Forbidden", "Unsupported protocol version", "Too many requests", "Too many connections",
+	"Unauthorized", "Authentication unavailable",
 }
 
 // refuse answers a request with an error code.

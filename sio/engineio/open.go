@@ -19,6 +19,11 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request, transport string) 
 		s.wg.Done()
 		return
 	}
+	if !s.admits(w, r) {
+		s.door.leave(v)
+		s.wg.Done()
+		return
+	}
 	maps.Copy(w.Header(), s.initial)
 	session := &Session{id: s.NewID(), server: s, wire: wireOf(r.URL.Query()), pace: s.newPace(), visitor: v}
 	a := &accepted{}
