@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 )
 
 // Config says which tokens are believed, and what they say. Zero values of
 // times and sizes mean the default, unless the field says otherwise.
 type Config struct {
-	// Keys are those that do not change while the server runs.
+	// Keys are those that are known without asking. Those in files are read again
+	// when their files change.
 	Keys []Key `yaml:"keys"`
 	// JWKS is where further keys come from.
 	JWKS JWKS `yaml:"jwks"`
@@ -52,6 +54,9 @@ type Key struct {
 type JWKS struct {
 	// URL is where the set is. Empty means that there is none.
 	URL string `yaml:"url"`
+	// CA is a PEM file with the authorities that may vouch for the issuer. Empty
+	// means those of the system.
+	CA string `yaml:"ca"`
 	// AllowHTTP takes sets without TLS from other hosts too. Whoever can change
 	// such a set can be every user.
 	AllowHTTP bool `yaml:"allow_http"`
@@ -154,6 +159,9 @@ func (j JWKS) validate() error {
 		faults = append(faults, errors.New("jwks.url: is no URL such as https://login.example.com/jwks.json"))
 	} else if at.Scheme == "http" && !j.AllowHTTP && !isLoopback(at.Hostname()) {
 		faults = append(faults, errors.New("jwks.url: is not https; allow_http takes keys from anybody on the way"))
+	}
+	if j.CA != "" && strings.HasPrefix(j.URL, "http:") {
+		faults = append(faults, errors.New("jwks.ca: is of no use without https"))
 	}
 	if j.Timeout < 0 || j.Refresh < 0 || j.MinInterval < 0 || j.MaxAge < 0 {
 		faults = append(faults, errors.New("jwks: times must not be negative"))

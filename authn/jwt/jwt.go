@@ -10,7 +10,7 @@
 // or a part of one.
 //
 // The files: config.go is what can be said, key.go which algorithms fit which
-// key, remote.go the JWK set, token.go where the token is, and mapping.go what
+// key, keyring.go the keys of the configuration, remote.go the JWK set, token.go where the token is, and mapping.go what
 // its claims make of the client.
 package jwt
 
@@ -60,55 +60,47 @@ var (
 type Authenticator struct {
 	cfg      Config
 	maxRooms int
-	static   []key
+	static   *keyring
 	remote   *remote // nil without a JWK set
 	parser   *jwt.Parser
 }
 
 // New returns an authenticator that takes at most maxRooms rooms for one
-// client. With a JWK set it fetches that from now until Close.
+// client. It reads files with keys, and fetches a JWK set, from now until Close.
 func New(cfg Config, maxRooms int, watch Watch) (*Authenticator, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	static, err := loadKeys(cfg.Keys)
-	if err != nil {
-		return nil, err
-	}
-	a := &Authenticator{cfg: cfg, maxRooms: maxRooms, static: static}
+	a := &Authenticator{cfg: cfg, maxRooms: maxRooms}
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods(a.algorithms()), jwt.WithExpirationRequired(), jwt.WithLeeway(cfg.Leeway),
+		// All that there may be: keysOf holds each key to its own.
+		jwt.WithValidMethods(slices.Concat(symmetric, asymmetric)), jwt.WithExpirationRequired(), jwt.WithLeeway(cfg.Leeway),
 		jwt.WithJSONNumber(), jwt.WithStrictDecoding(),
 	}
 	if len(cfg.Audiences) > 0 {
 		options = append(options, jwt.WithAudience(cfg.Audiences...))
 	}
 	a.parser = jwt.NewParser(options...)
+	trust, err := cfg.JWKS.trust()
+	if err != nil {
+		return nil, err
+	}
+	if a.static, err = newKeyring(cfg.Keys, watch); err != nil {
+		return nil, err
+	}
 	if cfg.JWKS.URL != "" {
-		a.remote = newRemote(cfg.JWKS, watch)
+		a.remote = newRemote(cfg.JWKS, trust, watch)
 	}
 	return a, nil
 }
 
-// Close ends the fetching of keys and waits for it.
+// Close ends the reading and fetching of keys and waits for it.
 func (a *Authenticator) Close() {
+	a.static.close()
 	if a.remote != nil {
 		a.remote.close()
 	}
-}
-
-// algorithms are those of any key that there is or may come.
-func (a *Authenticator) algorithms() []string {
-	var all []string
-	for _, k := range a.static {
-		all = append(all, k.algorithms...)
-	}
-	if a.cfg.JWKS.URL != "" {
-		all = append(all, asymmetric...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // Authenticate returns whom the client's token names. The error is always a
@@ -151,7 +143,7 @@ func (a *Authenticator) keysOf(ctx context.Context, t *jwt.Token) (any, error) {
 	if _, named := t.Header["kid"]; named && !isString {
 		return nil, errMalformed
 	}
-	found := fitting(a.static, kid, alg)
+	found := fitting(a.static.keys(), kid, alg)
 	if (len(found) == 0 || kid == "") && a.remote != nil && slices.Contains(asymmetric, alg) {
 		more, err := a.remote.find(ctx, kid, alg)
 		if err != nil {

@@ -79,9 +79,11 @@ func good(more ...any) map[string]any {
 }
 
 func quiet() jwt.Watch {
+	everywhere := prometheus.Labels{"namespace": "/"}
 	return jwt.Watch{
 		Log:     slog.New(slog.DiscardHandler),
-		Fetches: jwt.NewFetches(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"namespace": "/"}),
+		Fetches: jwt.NewFetches(prometheus.NewRegistry()).MustCurryWith(everywhere),
+		Reloads: jwt.NewReloads(prometheus.NewRegistry()).MustCurryWith(everywhere),
 	}
 }
 
@@ -434,6 +436,9 @@ func TestConfigFaults(t *testing.T) {
 		"a PEM without a kid": {jwt.Config{Keys: []jwt.Key{{PEMFile: weak}}, JWKS: jwt.JWKS{URL: "https://x"}}, "keys[0].id: "},
 		"plain text":          {jwt.Config{JWKS: jwt.JWKS{URL: "http://login.example.com/"}}, "jwks.url: is not https"},
 		"no URL":              {jwt.Config{JWKS: jwt.JWKS{URL: "login.example.com"}}, "jwks.url: is no URL"},
+		"no file of a CA":     {jwt.Config{JWKS: jwt.JWKS{URL: "https://x", CA: "nowhere.pem"}}, "jwks.ca: open nowhere.pem"},
+		"a CA that is none":   {jwt.Config{JWKS: jwt.JWKS{URL: "https://x", CA: file(t, "x")}}, "holds no certificate"},
+		"a CA without TLS":    {jwt.Config{JWKS: jwt.JWKS{URL: "http://localhost/", CA: "x"}}, "jwks.ca: is of no use"},
 		"times":               {jwt.Config{JWKS: jwt.JWKS{URL: "https://x", MaxAge: time.Second}}, "jwks.max_age"},
 		"a header": {
 			jwt.Config{Keys: []jwt.Key{{Secret: theSecret}}, Token: jwt.Token{Header: "Authorization"}}, "token.header",

@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -9,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -20,6 +20,9 @@ import (
 var asymmetric = []string{
 	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }
+
+// symmetric are those whose keys are secrets.
+var symmetric = []string{"HS256", "HS384", "HS512"}
 
 // minRSABits is the least that RFC 7518, 3.3 allows.
 const minRSABits = 2048
@@ -100,11 +103,12 @@ func fitting(keys []key, kid, alg string) []jwt.VerificationKey {
 	return found
 }
 
-func loadKeys(all []Key) ([]key, error) {
+// loadKeys makes keys of a configuration and of what its files hold.
+func loadKeys(all []Key, files map[string]file) ([]key, error) {
 	var keys []key
 	var faults []error
 	for n, from := range all {
-		value, err := from.load()
+		value, err := from.load(files)
 		if err == nil {
 			var k key
 			k, err = newKey(from.ID, value, from.Algorithms...)
@@ -117,23 +121,22 @@ func loadKeys(all []Key) ([]key, error) {
 	return keys, errors.Join(faults...)
 }
 
-func (k Key) load() (jwt.VerificationKey, error) {
+// path is the file that a key is in, "" if there is none.
+func (k Key) path() string { return cmp.Or(k.SecretFile, k.PEMFile) }
+
+func (k Key) load(files map[string]file) (jwt.VerificationKey, error) {
 	if k.Secret != "" {
 		return []byte(k.Secret), nil
 	}
-	if k.SecretFile != "" {
-		text, err := os.ReadFile(k.SecretFile)
-		if err != nil {
-			return nil, err
-		}
-		text = bytes.TrimRight(text, "\r\n") // of the editor that wrote it
+	f := files[k.path()]
+	switch {
+	case f.err != nil:
+		return nil, f.err
+	case k.SecretFile != "":
+		text := bytes.TrimRight(f.content, "\r\n") // of the editor that wrote it
 		return text, checkSecret(text)
 	}
-	text, err := os.ReadFile(k.PEMFile)
-	if err != nil {
-		return nil, err
-	}
-	return parsePEM(text)
+	return parsePEM(f.content)
 }
 
 // checkSecret keeps a public key from being taken for a secret: everybody could

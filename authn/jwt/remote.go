@@ -2,6 +2,8 @@ package jwt
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -32,13 +35,16 @@ var (
 	errForward = errors.New("the answer is a redirect")
 )
 
-// Watch is who is told how the fetching of a JWK set goes.
+// Watch is who is told how the fetching of a JWK set, and the reading of changed
+// files, goes.
 type Watch struct {
 	// Log gets one line when fetching begins to fail, and one when it works
-	// again.
+	// again; and one for each change of a file.
 	Log *slog.Logger
 	// Fetches counts every fetch, by its label result: "ok" or "failed".
 	Fetches *prometheus.CounterVec
+	// Reloads counts changes of files with keys, in the same way.
+	Reloads *prometheus.CounterVec
 }
 
 // remote is a JWK set that is fetched now and then. One goroutine fetches;
@@ -65,13 +71,15 @@ type attempt struct {
 	err  error
 }
 
-func newRemote(cfg JWKS, watch Watch) *remote {
+func newRemote(cfg JWKS, trust *tls.Config, watch Watch) *remote {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &remote{
 		cfg: cfg, watch: watch, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 		client: &http.Client{
-			Timeout:   cfg.Timeout,
-			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute},
+			Timeout: cfg.Timeout,
+			Transport: &http.Transport{
+				Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute,
+			},
 			// Who may say what our keys are stands in the configuration.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return errForward },
 		},
@@ -79,6 +87,23 @@ func newRemote(cfg JWKS, watch Watch) *remote {
 	go r.run(ctx)
 	r.ask()
 	return r
+}
+
+// trust is whom a fetch believes to be the issuer; nil means whomever the system
+// does.
+func (j JWKS) trust() (*tls.Config, error) {
+	if j.URL == "" || j.CA == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(j.CA)
+	if err != nil {
+		return nil, fmt.Errorf("jwks.ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("jwks.ca: %s holds no certificate", j.CA)
+	}
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
 }
 
 func (r *remote) close() {

@@ -113,7 +113,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 // buildPolicies says for every namespace who decides about its clients. Two
 // namespaces with the common backend share its client.
 func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, reg prometheus.Registerer) (map[string]service.Policy, error) {
-	fetches, outages := jwt.NewFetches(reg), outage.NewMetrics(reg)
+	fetches, reloads, outages := jwt.NewFetches(reg), jwt.NewReloads(reg), outage.NewMetrics(reg)
 	p.office = ticket.NewOffice(reg)
 	callers := &backends{node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}}
 	defer func() { p.backends = slices.Collect(maps.Values(callers.clients)) }()
@@ -139,7 +139,7 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 			policy.Authenticator = everybody
 		}
 		if namespace.JWT != nil {
-			tokens, err := p.buildTokens(cfg, name, log, fetches)
+			tokens, err := p.buildTokens(cfg, name, log, fetches, reloads)
 			if err != nil {
 				faults = append(faults, within("namespaces."+name+".jwt", err))
 				continue
@@ -160,10 +160,11 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 }
 
 // buildTokens makes what checks the tokens of a namespace.
-func (p *parts) buildTokens(cfg *Config, name string, log *slog.Logger, fetches *prometheus.CounterVec) (*jwt.Authenticator, error) {
+func (p *parts) buildTokens(cfg *Config, name string, log *slog.Logger, fetches, reloads *prometheus.CounterVec) (*jwt.Authenticator, error) {
+	label := prometheus.Labels{"namespace": name}
 	tokens, err := jwt.New(*cfg.Namespaces[name].JWT, cfg.SocketIO.MaxRooms, jwt.Watch{
 		Log:     log.With(slog.String("namespace", name)),
-		Fetches: fetches.MustCurryWith(prometheus.Labels{"namespace": name}),
+		Fetches: fetches.MustCurryWith(label), Reloads: reloads.MustCurryWith(label),
 	})
 	if err == nil {
 		p.tokens[name] = tokens
