@@ -21,8 +21,8 @@ func slogLogger(log *slog.Logger) logging.Logger {
 // time.
 func level(code codes.Code) logging.Level {
 	switch code {
-	case codes.OK, codes.Canceled, codes.InvalidArgument, codes.NotFound, codes.ResourceExhausted,
-		codes.Unauthenticated, codes.PermissionDenied:
+	case codes.OK, codes.Canceled, codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition,
+		codes.ResourceExhausted, codes.Unauthenticated, codes.PermissionDenied:
 		return logging.LevelDebug
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Unimplemented:
 		return logging.LevelInfo
