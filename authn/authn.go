@@ -8,8 +8,9 @@
 // on a breakdown.
 //
 // The package is plain Go without dependencies. The authenticators stand in
-// packages of their own: anonymous, callback and jwt. Package apikey is about
-// the other side, the backends that call us.
+// packages of their own: anonymous, callback, jwt and ticket, and chain, which
+// asks several of them. Package place finds what a client shows. Package apikey is
+// about the other side, the backends that call us.
 package authn
 
 import "context"

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,6 +80,33 @@ func policies(t *testing.T, cfg *Config) map[string]service.Policy {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// TestRecipesLoad starts a server, as far as that needs no keys, with what
+// authentication.md shows.
+func TestRecipesLoad(t *testing.T) {
+	wanted := []string{"Tokens", "Tickets", "Several kinds", "Strangers at the door", "Recipes"}
+	for section := range strings.SplitSeq(page(t, "docs/authentication.md"), "\n## ") {
+		title, text, _ := strings.Cut(section, "\n")
+		i := slices.Index(wanted, title)
+		if i < 0 {
+			continue
+		}
+		wanted = slices.Delete(wanted, i, i+1)
+		files := strings.Split(text, "```yaml\n")[1:]
+		if len(files) == 0 {
+			t.Errorf("%s shows no configuration", title)
+		}
+		for _, file := range files {
+			file, _, _ = strings.Cut(file, "```")
+			if _, err := load(t, file, []string{anAPIKey}); err != nil {
+				t.Errorf("%s: %v\n%s", title, err, file)
+			}
+		}
+	}
+	if len(wanted) > 0 {
+		t.Errorf("the page lacks %q", wanted)
+	}
 }
 
 // Under dev, too, a chain says who gets in.
