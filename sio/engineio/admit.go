@@ -9,11 +9,11 @@ import (
 type Admission int
 
 const (
-	// Admitted: it may have one.
+	// Admitted means that it may have one.
 	Admitted Admission = iota
-	// NotAdmitted: it has shown nothing that lets it in.
+	// NotAdmitted means that it has shown nothing that lets it in.
 	NotAdmitted
-	// AdmissionUnknown: nobody can tell at the moment.
+	// AdmissionUnknown means that nobody can tell at the moment.
 	AdmissionUnknown
 )
 
