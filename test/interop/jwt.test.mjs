@@ -2,15 +2,18 @@
 // told of them but not asked, and keys of an issuer that rotates them.
 
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startBackend } from '../lib/backend.mjs'
 import { connect, newestVariants, refused } from '../lib/client.mjs'
 import { eventOf } from '../lib/grpc.mjs'
 import { startServer } from '../lib/server.mjs'
-import { next } from '../lib/wait.mjs'
+import { next, until } from '../lib/wait.mjs'
 
 const base64 = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const now = () => Math.floor(Date.now() / 1_000)
@@ -94,3 +97,27 @@ for (const variant of newestVariants) {
     await connect(t, server, variant, { auth: { token: tokenOf(key) } })
   })
 }
+
+test('a secret in a file changes with the file, and clients that are in stay', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'realtime-secret-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const file = join(dir, 'secret')
+  const [before, later] = ['b', 'l'].map((letter) => letter.repeat(32))
+  const tokenBy = (secret) => {
+    const content = `${base64({ alg: 'HS256' })}.${base64({ sub: 'ada', exp: now() + 600 })}`
+    return { token: `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}` }
+  }
+  writeFileSync(file, before)
+  const own = await startServer({ config: { namespaces: { '/': { jwt: { keys: [{ secret_file: file }] } } } } })
+  t.after(() => own.stop())
+  const variant = newestVariants[1]
+  const resident = await connect(t, own, variant, { auth: tokenBy(before) })
+  assert.equal((await refused(t, own, variant, { auth: tokenBy(later) })).data.code, 'TOKEN_INVALID')
+  writeFileSync(`${file}.new`, `${later}\n`)
+  renameSync(`${file}.new`, file)
+  await until(() => own.log.items.some((line) => line.includes('keys read again')), 'the keys are read again')
+  await connect(t, own, variant, { auth: tokenBy(later) })
+  assert.equal((await refused(t, own, variant, { auth: tokenBy(before) })).data.code, 'TOKEN_INVALID')
+  assert.ok(resident.socket.connected)
+  assert.ok(!own.log.items.some((line) => line.includes(later)))
+})
