@@ -507,7 +507,7 @@ func blocks(t *testing.T, name, language string) []string {
 }
 
 func TestExampleFilesLoad(t *testing.T) {
-	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 5} {
+	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 6} {
 		all := blocks(t, name, "yaml")
 		if len(all) != n {
 			t.Errorf("%s has %d files, want %d", name, len(all), n)
