@@ -21,10 +21,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // client is what a node has.
-func client(t *testing.T, r *testenv.Redis) redis.UniversalClient {
+func client(t *testing.T, addresses ...string) redis.UniversalClient {
 	t.Helper()
 	cfg := redisbus.DefaultConfig()
-	cfg.Addresses = []string{r.Address()}
+	cfg.Addresses = addresses
 	bus, err := redisbus.New(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
@@ -35,14 +35,20 @@ func client(t *testing.T, r *testenv.Redis) redis.UniversalClient {
 
 func TestStore(t *testing.T) {
 	r := testenv.StartRedis(t)
-	one, other := client(t, r), client(t, r)
+	one, other := client(t, r.Address()), client(t, r.Address())
 	storetest.Run(t, tickets.New(one, "test", time.Second), tickets.New(other, "test", time.Second))
+}
+
+func TestStoreInACluster(t *testing.T) {
+	all := testenv.StartCluster(t, 3, false).Addresses()
+	one, other := client(t, all...), client(t, all...)
+	storetest.Run(t, tickets.New(one, "test", 5*time.Second), tickets.New(other, "test", 5*time.Second))
 }
 
 // Redis counts the life of a ticket, and keeps neither the ticket nor its
 // namespace.
 func TestWhatRedisKeeps(t *testing.T) {
-	redis := client(t, testenv.StartRedis(t))
+	redis := client(t, testenv.StartRedis(t).Address())
 	office := ticket.NewOffice(prometheus.NewRegistry())
 	office.SetStore(tickets.New(redis, "test", time.Second))
 	issued, err := office.Issue(t.Context(), "/chat", authn.Identity{User: "ada"}, time.Minute)
@@ -62,7 +68,7 @@ func TestWhatRedisKeeps(t *testing.T) {
 }
 
 func TestPrefixesKeepApart(t *testing.T) {
-	redis := client(t, testenv.StartRedis(t))
+	redis := client(t, testenv.StartRedis(t).Address())
 	ours, theirs := tickets.New(redis, "ours", time.Second), tickets.New(redis, "theirs", time.Second)
 	if err := ours.Put(t.Context(), "a", []byte("value"), time.Minute); err != nil {
 		t.Fatal(err)
@@ -76,7 +82,7 @@ func TestPrefixesKeepApart(t *testing.T) {
 // when it goes on.
 func TestRedisIsAway(t *testing.T) {
 	r := testenv.StartRedis(t)
-	redis := client(t, r)
+	redis := client(t, r.Address())
 	s := tickets.New(redis, "test", 200*time.Millisecond)
 	if err := s.Put(t.Context(), "a", []byte("value"), time.Minute); err != nil {
 		t.Fatal(err)
