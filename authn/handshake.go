@@ -15,10 +15,37 @@ type Handshake struct {
 	// Recovering is the id of a lost connection that the client wants back and
 	// has proved to be its own; "" if there is none.
 	Recovering string
+	// Cause is what made the client ask.
+	Cause Cause
+	// Payload is what the client sent with the event that made it ask. It may be
+	// forged. Nil when the client connects.
+	Payload []Arg
+	// Resident is who the client is already.
+	Resident Resident
 	// Claims may be forged.
 	Claims Claims
 	// Observed may not.
 	Observed Observed
+}
+
+// Cause is what makes a client ask who it is.
+type Cause uint8
+
+// The causes.
+const (
+	// CauseConnect: it connects.
+	CauseConnect Cause = iota
+	// CauseEvent: it is connected, and nobody knows yet who it is.
+	CauseEvent
+	// CauseRefresh: it is authenticated, and has a newer credential.
+	CauseRefresh
+)
+
+// Resident is who a client is that is authenticated already; empty for all
+// others.
+type Resident struct {
+	User     string
+	Metadata json.RawMessage // nil if there is none
 }
 
 // Claims is everything that the client chose itself.

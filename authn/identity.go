@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxNameBytes is the longest name that a user or a room may have.
+// MaxNameBytes is the longest name that a user, a room or a credential may have.
 const MaxNameBytes = 256
 
 // Identity is who a client is and what it starts with.
@@ -23,6 +23,10 @@ type Identity struct {
 	// ExpiresAt is when the credential ends; zero means never.
 	ExpiresAt time.Time
 	TokenID   string // names the credential for revocation; "" if it has no name
+	// IssuedAt is since when the credential is good: when its token was made, or
+	// just before somebody was asked about it. Zero means that nobody knows; it
+	// then counts as older than every revocation.
+	IssuedAt time.Time
 	// Events are the first ones that the client receives, in this order.
 	Events []Event
 }
@@ -64,13 +68,18 @@ func (i Identity) Check(maxRooms int, now time.Time) error {
 			faults = append(faults, fmt.Errorf("rooms[%d]: %w", n, err))
 		}
 	}
+	if i.TokenID != "" {
+		if err := CheckName(i.TokenID); err != nil {
+			faults = append(faults, fmt.Errorf("token id: %w", err))
+		}
+	}
 	if !i.ExpiresAt.IsZero() && !i.ExpiresAt.After(now) {
 		faults = append(faults, errors.New("the credential has expired"))
 	}
 	return errors.Join(faults...)
 }
 
-// CheckName reports what makes a name unfit for a user or a room.
+// CheckName reports what makes a name unfit for a user, a room or a credential.
 func CheckName(name string) error {
 	switch {
 	case name == "":

@@ -21,8 +21,8 @@ func TestIdentityCheck(t *testing.T) {
 		{"expires now", authn.Identity{ExpiresAt: now}, []string{"expired"}},
 		{
 			"every fault",
-			authn.Identity{User: "a\x00", Rooms: []string{"", "b"}, ExpiresAt: now.Add(-1)},
-			[]string{"user: contains a NUL", "rooms[0]: must not be empty", "expired"},
+			authn.Identity{User: "a\x00", Rooms: []string{"", "b"}, TokenID: "\xff", ExpiresAt: now.Add(-1)},
+			[]string{"user: contains a NUL", "rooms[0]: must not be empty", "token id: is not valid UTF-8", "expired"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

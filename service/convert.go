@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/wire"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
@@ -67,12 +69,4 @@ func argMessages(args []sio.Arg) []*realtimev1.Arg {
 	return messages
 }
 
-func argMessage(arg sio.Arg) *realtimev1.Arg {
-	if arg.Binary != nil {
-		return &realtimev1.Arg{Kind: &realtimev1.Arg_Binary{Binary: arg.Binary}}
-	}
-	return &realtimev1.Arg{
-		Kind:        &realtimev1.Arg_Json{Json: string(arg.JSON)},
-		Attachments: arg.Attachments,
-	}
-}
+func argMessage(arg sio.Arg) *realtimev1.Arg { return wire.ArgMessage(authn.Arg(arg)) }

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
-	"github.com/seed52a35d2d/realtime-server/authn/wire"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 )
 
@@ -52,16 +51,18 @@ func New(b Backend, maxRooms int) *Authenticator {
 // Authenticate returns whom the backend accepted. The error is always a
 // [*authn.Refusal].
 func (a *Authenticator) Authenticate(ctx context.Context, h authn.Handshake) (authn.Identity, error) {
-	reply, err := a.backend.Authenticate(ctx, &realtimev1.AuthenticateRequest{
-		Context:   &realtimev1.RequestContext{ConnectionId: h.ConnectionID, Namespace: h.Namespace},
-		Handshake: wire.Handshake(h),
-
-		RecoveringConnectionId: h.Recovering,
-	})
+	question, err := questionOf(h)
 	if err != nil {
 		return authn.Identity{}, authn.Broken(CodeUnavailable, err)
 	}
-	return a.read(reply)
+	asked := time.Now() // of what was revoked later, the backend may not have known
+	reply, err := a.backend.Authenticate(ctx, question)
+	if err != nil {
+		return authn.Identity{}, authn.Broken(CodeUnavailable, err)
+	}
+	identity, err := a.read(reply)
+	identity.IssuedAt = asked
+	return identity, err
 }
 
 func (a *Authenticator) read(reply *realtimev1.AuthenticateResponse) (authn.Identity, error) {

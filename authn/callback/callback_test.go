@@ -88,8 +88,40 @@ func TestBackendSeesWhoKnocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	on, h := got.GetContext(), got.GetHandshake()
+	if got.GetCause() != realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_CONNECT || on.GetMetadata() != nil {
+		t.Errorf("request %v", got)
+	}
 	if on.GetConnectionId() != "c1" || on.GetNamespace() != "/chat" || on.GetNodeId() != "node-1" ||
 		h.GetClaims().GetAuthJson() != `{"token":"t"}` || h.GetObserved().GetRemoteAddress() != "192.0.2.1" {
+		t.Errorf("request %v", got)
+	}
+}
+
+func TestBackendSeesWhoRefreshes(t *testing.T) {
+	asked := make(chan *realtimev1.AuthenticateRequest, 1)
+	a := asking(t, backendtest.Serve(t, &backendtest.Stub{
+		AuthenticateFunc: func(_ context.Context, req *realtimev1.AuthenticateRequest) (*realtimev1.AuthenticateResponse, error) {
+			asked <- req
+			return accept(&realtimev1.Accept{UserId: "ada", TokenId: "t-2"}), nil
+		},
+	}))
+	before := time.Now()
+	identity, err := a.Authenticate(t.Context(), authn.Handshake{
+		Cause:    authn.CauseRefresh,
+		Payload:  []authn.Arg{{JSON: []byte(`{"b":1, "a":2}`)}, {Binary: []byte{0xff}}},
+		Resident: authn.Resident{User: "ada", Metadata: []byte(`{"role":"admin"}`)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if identity.TokenID != "t-2" || identity.IssuedAt.Before(before) || identity.IssuedAt.After(time.Now()) {
+		t.Errorf("token %q of %v", identity.TokenID, identity.IssuedAt)
+	}
+	got := <-asked
+	on, payload := got.GetContext(), got.GetPayload()
+	if got.GetCause() != realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_REFRESH || on.GetUserId() != "ada" ||
+		on.GetMetadata().GetFields()["role"].GetStringValue() != "admin" ||
+		len(payload) != 2 || payload[0].GetJson() != `{"b":1, "a":2}` || string(payload[1].GetBinary()) != "\xff" {
 		t.Errorf("request %v", got)
 	}
 }

@@ -363,6 +363,28 @@ func TestClaimsMakeTheClient(t *testing.T) {
 	}
 }
 
+func TestNameOfTheToken(t *testing.T) {
+	s := secretly("")
+	a := checking(t, jwt.Config{Keys: []jwt.Key{{Secret: theSecret}}, Leeway: 5 * time.Second})
+	made := in(-time.Minute)
+	named := accepted(t, a, s.sign(t, good("jti", "t-1", "iat", made)))
+	if want := time.Unix(made-5, 0); named.TokenID != "t-1" || !named.IssuedAt.Equal(want) {
+		t.Errorf("got %q of %v, want t-1 of %v", named.TokenID, named.IssuedAt, want)
+	}
+	nameless := accepted(t, a, s.sign(t, good()))
+	if nameless.TokenID != "" || !nameless.IssuedAt.IsZero() {
+		t.Errorf("got %q of %v", nameless.TokenID, nameless.IssuedAt)
+	}
+	for name, claims := range map[string]map[string]any{
+		"a number":  good("jti", 7),
+		"too long":  good("jti", strings.Repeat("x", 257)),
+		"no time":   good("iat", "yesterday"),
+		"with NULs": good("jti", "a\x00"),
+	} {
+		t.Run(name, func(t *testing.T) { refused(t, a, bearing(s.sign(t, claims)), jwt.CodeClaims) })
+	}
+}
+
 func TestWhereTheTokenIs(t *testing.T) {
 	token := secretly("").sign(t, good())
 	everywhere := authn.Claims{

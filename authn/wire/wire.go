@@ -90,3 +90,11 @@ func Arg(a *realtimev1.Arg) (authn.Arg, error) {
 	}
 	return arg, nil
 }
+
+// ArgMessage is the way back: the message for an argument of a client.
+func ArgMessage(arg authn.Arg) *realtimev1.Arg {
+	if arg.Binary != nil {
+		return &realtimev1.Arg{Kind: &realtimev1.Arg_Binary{Binary: arg.Binary}}
+	}
+	return &realtimev1.Arg{Kind: &realtimev1.Arg_Json{Json: string(arg.JSON)}, Attachments: arg.Attachments}
+}
