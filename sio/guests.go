@@ -378,7 +378,7 @@ func (s *Socket) ticket() *ticket {
 	defer r.unlock()
 	return &ticket{&absentee{
 		pid: t.pid, id: s.member.ID, user: s.member.User, ongoing: true,
-		since: t.since, last: t.last, away: r.now(), stays: t.stays.clone(),
+		since: t.since, last: t.last, away: r.now(), stays: t.stays.clone(), memory: t.memory,
 	}, s.namespace.name}
 }
 

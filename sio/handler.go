@@ -47,6 +47,21 @@ type Welcome struct {
 	Data any
 	// Events are what the client receives first.
 	Events []*Event
+
+	// Memory is kept with the socket, and with what its client may come back
+	// to: it is what Recall is asked about then. It should be short.
+	Memory []byte
+	// Recall has a say in whether a client that has proved to be one that was
+	// here gets back what it was, by the Memory of then. Where it says no, the
+	// client is a new connection. Nil says yes.
+	Recall func(memory []byte) bool
+	// Admit has the last word, once everybody who looks for the socket finds it:
+	// an error keeps the client out, as that of Handler.Connect. Nil lets it in.
+	// If it lets the client in, Handler.Disconnected will be called.
+	//
+	// Both are called under locks. They must not block, and not call anything of
+	// this package.
+	Admit func() error
 }
 
 // Refusal keeps a client out.

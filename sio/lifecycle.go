@@ -111,7 +111,7 @@ func (s *Socket) firstPackets(w *Welcome) ([]*outgoing, error) {
 }
 
 // accept makes the client a member of its namespace and tells it so. The error
-// is errLeft, errNamespaceLimit or ErrTooManyRooms.
+// is errLeft, errNamespaceLimit, ErrTooManyRooms or that of Welcome.Admit.
 func (s *Socket) accept(w *Welcome, first []*outgoing) error {
 	flush, err := s.enter(w, first)
 	if flush {
@@ -140,9 +140,15 @@ func (s *Socket) enter(w *Welcome, first []*outgoing) (flush bool, err error) {
 	}
 	rooms := w.Rooms
 	if s.track != nil {
+		s.track.memory = w.Memory
 		rooms = s.comeBack(w, first)
 	}
 	if err := s.namespace.index.Add(&s.member, rooms); err != nil {
+		directory.dismiss(s.namespace)
+		return false, err
+	}
+	if err := w.admits(); err != nil {
+		s.namespace.index.Remove(&s.member)
 		directory.dismiss(s.namespace)
 		return false, err
 	}

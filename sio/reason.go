@@ -58,6 +58,8 @@ const (
 	// ReasonNodeLost: the process that had the socket ended without a word. No
 	// Server gives this reason; it is for those who tell of such sockets.
 	ReasonNodeLost
+	// ReasonRevoked: the client's credential was revoked.
+	ReasonRevoked
 )
 
 var reasonTexts = [...]string{
@@ -65,7 +67,7 @@ var reasonTexts = [...]string{
 	"transport close", "transport error", "ping timeout", "parse error",
 	"forced close", "server shutting down", "slow consumer", "payload too large", "too many packets", "rate limit",
 	"connect timeout", "too many attachments", "payload too deep", "event name too long",
-	"node fenced", "node lost",
+	"node fenced", "node lost", "credential revoked",
 }
 
 // String is the reason's text, stable for logs, metrics and backends.

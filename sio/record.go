@@ -24,7 +24,7 @@ type record struct {
 // What records and tickets begin with. Another version is not understood.
 const (
 	recordVersion = 1
-	ticketVersion = 1
+	ticketVersion = 2
 )
 
 // errGarbled: the bytes are not what a server has written, or another version's.

@@ -42,7 +42,8 @@ func TestRecordThereAndBack(t *testing.T) {
 func TestTicketThereAndBack(t *testing.T) {
 	want := &ticket{&absentee{
 		pid: "p", id: "i", user: "u", since: 1, last: 2, away: 3, ongoing: true,
-		stays: stays{all: []stay{{"r", 1, forever}, {"s", 1, 2}}, past: 1, floor: 1},
+		stays:  stays{all: []stay{{"r", 1, forever}, {"s", 1, 2}}, past: 1, floor: 1},
+		memory: []byte("m"),
 	}, "/chat"}
 	got, err := decodeTicket("p", want.encode())
 	if err != nil {

@@ -102,6 +102,7 @@ type absentee struct {
 	// zero if there was none, and away when it ended.
 	since, last, away offset
 	stays             stays
+	memory            []byte // Welcome.Memory
 	// ongoing says that the socket had not ended when this was written down, at
 	// away. It is so in tickets alone.
 	ongoing bool
@@ -113,7 +114,7 @@ type absentee struct {
 const absenteeOverhead = 512
 
 func (a *absentee) size() int {
-	return absenteeOverhead + len(a.pid) + len(a.id) + len(a.user) + a.stays.size()
+	return absenteeOverhead + len(a.pid) + len(a.id) + len(a.user) + len(a.memory) + a.stays.size()
 }
 
 // recovery is what a namespace needs so that clients can come back; nil if they

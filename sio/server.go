@@ -87,6 +87,9 @@ func (s *Server) Beside(next http.Handler) http.Handler { return s.engine.Beside
 // long as its sockets.
 func (s *Server) Namespace(name string) (*Namespace, bool) { return s.namespaces.find(name) }
 
+// Namespaces are those that exist now: of the configuration, and by a pattern.
+func (s *Server) Namespaces() []*Namespace { return s.namespaces.all() }
+
 // Has reports whether a group has a member on this server.
 func (s *Server) Has(g Group) bool {
 	n, ok := s.namespaces.find(g.Namespace)

@@ -73,7 +73,7 @@ func (s *Socket) User() string {
 	return s.member.User
 }
 
-// Data is what Welcome said; nil before.
+// Data is what Welcome said, or Renew; nil before.
 func (s *Socket) Data() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

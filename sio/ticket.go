@@ -26,7 +26,7 @@ func (t *ticket) encode() []byte {
 		dst = binary.AppendUvarint(dst, uint64(st.from))
 		dst = binary.AppendUvarint(dst, uint64(st.until))
 	}
-	return dst
+	return appendText(dst, t.memory)
 }
 
 // decodeTicket reads what encode has written. The error is errGarbled.
@@ -46,6 +46,7 @@ func decodeTicket(pid string, data []byte) (*ticket, error) {
 			t.stays.past++
 		}
 	}
+	t.memory = in.bytes()
 	if err := in.end(); err != nil {
 		return nil, err
 	}

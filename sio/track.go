@@ -21,6 +21,7 @@ type track struct {
 	// since and last are as in absentee.
 	since, last offset
 	stays       stays
+	memory      []byte // Welcome.Memory
 	// broken says that an event found no place in the client's queue.
 	broken bool
 }
@@ -105,7 +106,7 @@ func (s *Socket) recall(ctx context.Context) {
 // of one connection in order. It gathers most of what was missed, too, because
 // no lock is held here.
 func (s *Socket) awaitEnd(ctx context.Context, w *Welcome) {
-	if s.Recovering() == "" || w.User != s.track.comeback.absentee.user {
+	if s.Recovering() == "" || !w.recalls(s.track.comeback.absentee) {
 		return
 	}
 	if h := s.conn.server.shared; h != nil {
@@ -194,6 +195,10 @@ func (s *Socket) comeBack(w *Welcome, first []*outgoing) (rooms []string) {
 	r, a := s.namespace.recovery, c.absentee
 	if w.User != a.user { // who has stolen the pid must not spoil it for the owner
 		s.countRecovery(outOtherUser)
+		return w.Rooms
+	}
+	if !w.recalls(a) {
+		s.countRecovery(outRefused)
 		return w.Rooms
 	}
 	rooms = union(a.stays.rooms(), w.Rooms)
@@ -298,7 +303,7 @@ func (t *track) end(s *Socket, end End) (away *absentee, gone []*absentee) {
 	}
 	away = &absentee{
 		namespace: s.namespace, pid: t.pid, id: s.member.ID, user: s.member.User,
-		since: t.since, last: t.last, away: r.now(), stays: t.stays,
+		since: t.since, last: t.last, away: r.now(), stays: t.stays, memory: t.memory,
 		ended: make(chan struct{}),
 	}
 	t.stays = stays{} // they are the absentee's, and what it is never changes
