@@ -31,6 +31,7 @@ var walls = map[string][]string{
 	"internal/journal":    {"google.golang.org/grpc", mod + "gen", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
 	"internal/reload":     {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend"},
 	"internal/tickets":    {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus", mod + "internal/registry"},
+	"internal/revoked":    {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
 	"service/bridge":      {mod + "internal/registry", mod + "internal/backend"},

@@ -1,6 +1,7 @@
 package revocation_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -92,7 +93,7 @@ func TestFullList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Add(ofUser("/", "bob"), at); err != revocation.ErrFull {
+	if err := l.Add(ofUser("/", "bob"), at); !errors.Is(err, revocation.ErrFull) {
 		t.Errorf("a third one: %v", err)
 	}
 	if err := l.Add(ofUser("/", "ada"), at); err != nil {
