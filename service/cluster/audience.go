@@ -28,6 +28,9 @@ func AudienceOf(namespace string, t sio.Target) Audience {
 // NodeOf is the audience of one node alone.
 func NodeOf(tag string) Audience { return Audience{ofNode(tag)} }
 
+// Everyone is the audience of all nodes, whatever connections they have.
+func Everyone() Audience { return Audience{ofEveryone} }
+
 // originsOf is where connections may be. Nobody has those whose ids are none.
 func originsOf(namespace string, ids []string) Audience {
 	var origin string

@@ -9,6 +9,9 @@ import "strings"
 // ofNode is the channel of one node, by its tag.
 func ofNode(tag string) string { return "n:" + tag }
 
+// ofEveryone is the channel of all nodes.
+const ofEveryone = "a:"
+
 // ofNamespace is the channel of all nodes that have a connection in a
 // namespace.
 func ofNamespace(namespace string) string { return "s:" + namespace }
@@ -28,6 +31,8 @@ func ofUser(namespace, user string) string { return "u:" + namespace + "," + use
 func kindOf(channel string) string {
 	kind, _, _ := strings.Cut(channel, ":")
 	switch kind {
+	case "a":
+		return "all"
 	case "n":
 		return "node"
 	case "s":

@@ -15,8 +15,9 @@ type interests struct {
 }
 
 // listen keeps subscribing to the channels of the groups that have members
-// here, and to that of this node, until ctx ends.
+// here, to that of this node and to that of all, until ctx ends.
 func (c *Cluster) listen(ctx context.Context) {
+	c.Bus.Subscribe(ofEveryone, c.receive)
 	own := ""
 	for {
 		if tag := c.Self().Tag; tag != own {
