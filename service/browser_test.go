@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +25,8 @@ type browser struct {
 	conn net.Conn
 	r    io.Reader
 	id   int // of the last acknowledgement asked for
+
+	patience time.Duration // for one message; zero means that of all tests
 }
 
 // open begins a session. query and header go with the handshake.
@@ -78,7 +81,7 @@ func (b *browser) write(frame ws.Frame) {
 
 func (b *browser) read() (payload string, op ws.OpCode) {
 	b.t.Helper()
-	b.conn.SetReadDeadline(time.Now().Add(patience))
+	b.conn.SetReadDeadline(time.Now().Add(cmp.Or(b.patience, patience)))
 	header, err := ws.ReadHeader(b.r)
 	if err != nil {
 		b.t.Fatal(err)

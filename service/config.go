@@ -18,6 +18,8 @@ type Config struct {
 	MaxNames int `yaml:"max_names"`
 	// MaxArgs is how many arguments an event may have. Default 64.
 	MaxArgs int `yaml:"max_args"`
+	// Revocation has a section of its own in the configuration.
+	Revocation RevocationConfig `yaml:"-"`
 }
 
 // DefaultConfig returns the defaults.
@@ -26,6 +28,8 @@ func DefaultConfig() Config {
 		Headers:  []string{"user-agent", "accept-language", "origin", "referer", "x-request-id"},
 		MaxNames: 1000,
 		MaxArgs:  64,
+
+		Revocation: DefaultRevocationConfig(),
 	}
 }
 

@@ -25,6 +25,7 @@ func connectionOf(s *sio.Socket, nodeID string) *realtimev1.Connection {
 		Transport:     s.Transport(),
 		RemoteAddress: s.Handshake().RemoteAddress,
 		NodeId:        nodeID,
+		TokenId:       m.credential.Token,
 	}
 }
 

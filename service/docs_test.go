@@ -221,35 +221,39 @@ type knock struct {
 	connect string // where to, in the end
 	after   string // where the client is already
 	who     authn.Authenticator
+	revoked string // a user whose credentials are revoked before
+}
+
+// checkingTokens checks tokens.
+func checkingTokens(t *testing.T, cfg jwt.Config) *jwt.Authenticator {
+	t.Helper()
+	a, err := jwt.New(cfg, maxRooms, jwt.Watch{
+		Log:     slog.New(slog.DiscardHandler),
+		Fetches: jwt.NewFetches(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"namespace": "/"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	return a
 }
 
 // badTokens are clients with every kind of token that is not taken.
 func badTokens(t *testing.T) []knock {
 	t.Helper()
 	secret := strings.Repeat("s", 32)
-	checking := func(cfg jwt.Config) *jwt.Authenticator {
-		a, err := jwt.New(cfg, maxRooms, jwt.Watch{
-			Log:     slog.New(slog.DiscardHandler),
-			Fetches: jwt.NewFetches(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"namespace": "/"}),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(a.Close)
-		return a
-	}
-	tokens := checking(jwt.Config{Keys: []jwt.Key{{Secret: jwt.Secret(secret)}}})
+	tokens := checkingTokens(t, jwt.Config{Keys: []jwt.Key{{Secret: jwt.Secret(secret)}}})
 	far := time.Now().Add(time.Hour).Unix()
-	knocks := []knock{{"40", "", tokens}, {`40{"token":"x"}`, "", tokens}}
+	knocks := []knock{{connect: "40", who: tokens}, {connect: `40{"token":"x"}`, who: tokens}}
 	for _, claims := range []gojwt.MapClaims{{"exp": 1}, {"exp": far, "nbf": far}, {"exp": far}} {
 		signed, err := gojwt.NewWithClaims(gojwt.SigningMethodHS256, claims).SignedString([]byte(secret))
 		if err != nil {
 			t.Fatal(err)
 		}
-		knocks = append(knocks, knock{`40{"token":"` + signed + `"}`, "", tokens})
+		knocks = append(knocks, knock{connect: `40{"token":"` + signed + `"}`, who: tokens})
 	}
-	away := checking(jwt.Config{JWKS: jwt.JWKS{URL: "http://127.0.0.1:1/"}})
-	return append(knocks, knock{`40{"token":"eyJhbGciOiJFZERTQSJ9.e30.AAAA"}`, "", away})
+	away := checkingTokens(t, jwt.Config{JWKS: jwt.JWKS{URL: "http://127.0.0.1:1/"}})
+	return append(knocks, knock{connect: `40{"token":"eyJhbGciOiJFZERTQSJ9.e30.AAAA"}`, who: away})
 }
 
 // badTickets are clients with every kind of ticket that is not taken.
@@ -258,7 +262,10 @@ func badTickets() []knock {
 	lost.SetStore(away{})
 	tickets, unheard := office.Authenticator(ticket.Config{}, maxRooms), lost.Authenticator(ticket.Config{}, maxRooms)
 	formed := `40{"ticket":"` + strings.Repeat("A", 43) + `"}`
-	return []knock{{"40", "", tickets}, {formed, "", tickets}, {formed, "", unheard}, {"40", "", chain.New(tickets, unheard)}}
+	return []knock{
+		{connect: "40", who: tickets}, {connect: formed, who: tickets}, {connect: formed, who: unheard},
+		{connect: "40", who: chain.New(tickets, unheard)},
+	}
 }
 
 // TestPageOfRefusals lets clients meet every way of being kept out.
@@ -274,18 +281,25 @@ func TestPageOfRefusals(t *testing.T) {
 	crash := authenticator(func(context.Context, authn.Handshake) (authn.Identity, error) {
 		return authn.Identity{}, errors.New("crash")
 	})
+	ada := authenticator(func(context.Context, authn.Handshake) (authn.Identity, error) {
+		return authn.Identity{User: "ada"}, nil
+	})
 
 	seen := map[string]string{}
 	for _, c := range append(append(badTokens(t), badTickets()...), []knock{
-		{"40/nowhere,", "", crash},
-		{"40/team-a,", "40", everybody},
-		{"40/team-b,", "40/team-a,", everybody},
-		{"40", "", asking(refuse, nil)},
-		{"40", "", asking(nil, errors.New("away"))},
-		{"40", "", asking(&realtimev1.AuthenticateResponse{}, nil)},
-		{"40", "", crash},
+		{connect: "40/nowhere,", who: crash},
+		{connect: "40/team-a,", after: "40", who: everybody},
+		{connect: "40/team-b,", after: "40/team-a,", who: everybody},
+		{connect: "40", who: asking(refuse, nil)},
+		{connect: "40", who: asking(nil, errors.New("away"))},
+		{connect: "40", who: asking(&realtimev1.AuthenticateResponse{}, nil)},
+		{connect: "40", who: crash},
+		{connect: "40", who: ada, revoked: "ada"},
 	}...) {
 		w := newWorld(t, service.Policy{Authenticator: c.who})
+		if c.revoked != "" {
+			w.revokeUser(t, &realtimev1.RevokeUserRequest{UserId: c.revoked})
+		}
 		b := open(t, w.door, "", nil)
 		if c.after != "" {
 			b.send(c.after)

@@ -23,6 +23,9 @@ var (
 	errTooManyAcks = apierror.New(realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS,
 		"the server waits for as many acknowledgements as it may",
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
+	errTooManyRevocations = apierror.New(realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_REVOCATIONS,
+		"the server remembers as many revocations as it may",
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Minute)})
 	errClusterUnavailable = apierror.New(realtimev1.ErrorReason_ERROR_REASON_CLUSTER_UNAVAILABLE,
 		"other nodes cannot be reached; connections of this node were dealt with",
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})

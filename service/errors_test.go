@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/authn/ticket"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -108,6 +109,13 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			_, err := w.api.IssueTicket(ctx, &realtimev1.IssueTicketRequest{Rooms: []string{strings.Repeat("x", 256)}})
 			return err
 		}},
+		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_REVOCATIONS: {codes.ResourceExhausted, func(ctx context.Context) error {
+			for n := range maxRevocations {
+				w.revokeToken(t, &realtimev1.RevokeTokenRequest{TokenId: strconv.Itoa(n)})
+			}
+			_, err := w.api.RevokeToken(ctx, &realtimev1.RevokeTokenRequest{TokenId: "one more"})
+			return err
+		}},
 		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS: {codes.ResourceExhausted, func(ctx context.Context) error {
 			for range maxPendingAcks {
 				ask(t, w, &realtimev1.SendWithAckRequest{Target: to(askedID), Event: &realtimev1.Event{Name: "e"}})
@@ -152,6 +160,8 @@ func TestDrainEndsWritesOnly(t *testing.T) {
 		"LeaveRoom":   &realtimev1.LeaveRoomRequest{Target: target, Rooms: []string{"b"}},
 		"Disconnect":  &realtimev1.DisconnectRequest{Target: target},
 		"IssueTicket": &realtimev1.IssueTicketRequest{},
+
+		"RevokeUser": &realtimev1.RevokeUserRequest{UserId: "ada"},
 	} {
 		err := w.conn.Invoke(t.Context(), "/realtime.v1.Realtime/"+method, req, &realtimev1.SendResponse{})
 		if reason(err) != "DRAINING" {

@@ -42,10 +42,14 @@ func (x *expiry) close() {
 	<-x.ended
 }
 
-// add has end called at a time, unless remove comes first.
+// add has end called at a time, unless remove or another add comes first. An
+// end that is being called already is up to the caller.
 func (x *expiry) add(of any, at time.Time, end func()) {
 	d := &deadline{of: of, at: at, end: end}
 	x.mu.Lock()
+	if old, ok := x.by[of]; ok {
+		heap.Remove(&x.due, old.index)
+	}
 	x.by[of] = d
 	heap.Push(&x.due, d)
 	first := d.index == 0

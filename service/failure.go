@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 
@@ -23,6 +24,10 @@ const (
 	codeNoRoute            = "NO_ROUTE"
 	codeRouteBusy          = "ROUTE_BUSY"
 	codeAckRequired        = "ACK_REQUIRED"
+	codeRefreshOtherUser   = "REFRESH_OTHER_USER"
+	codeRefreshTooOften    = "REFRESH_TOO_OFTEN"
+	codeRevoked            = "CREDENTIAL_REVOKED"
+	codeInternal           = "INTERNAL"
 )
 
 // failure is why nothing came of an event, or of another call for a client. It
@@ -32,7 +37,8 @@ type failure struct {
 	Reason    string `json:"reason"`
 	Temporary bool   `json:"temporary"`
 
-	cause error // for our log; nil if the client caused it
+	cause error  // for our log; nil if the client caused it
+	label string // of the metrics; the code if it is ""
 }
 
 // ack is the one argument that tells the client.
@@ -46,7 +52,7 @@ func (f *failure) outcome() string {
 	if f == nil {
 		return "OK"
 	}
-	return f.Code
+	return cmp.Or(f.label, f.Code)
 }
 
 func invalidPayload(reason string) *failure {

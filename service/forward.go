@@ -27,15 +27,9 @@ func (g *Gateway) Event(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) 
 // answer finds who answers an event, by the rule of this name.
 func (g *Gateway) answer(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) (rule string, _ []sio.Arg, _ *failure) {
 	policy := g.policies[s.Namespace().Pattern()]
-	switch {
-	case policy.Dev && e.Name == "join":
-		args, failed := g.join(s, e)
+	if ours := g.ours(policy, e); ours != nil {
+		args, failed := ours(ctx, s, e)
 		return "", args, failed
-	case policy.Dev && e.Name == "leave":
-		args, failed := g.leave(s, e)
-		return "", args, failed
-	case policy.Dev && policy.Routes == nil && policy.Backend == nil && e.Name == "echo":
-		return "", e.Args, nil
 	}
 	route, failed := policy.route(e.Name)
 	if failed != nil {
@@ -43,6 +37,26 @@ func (g *Gateway) answer(ctx context.Context, s *sio.Socket, e *sio.ClientEvent)
 	}
 	args, failed := g.take(ctx, route, s, e)
 	return route.Name, args, failed
+}
+
+// ours is what answers an event that is for the server itself; nil for those of
+// the application.
+func (g *Gateway) ours(p Policy, e *sio.ClientEvent) func(context.Context, *sio.Socket, *sio.ClientEvent) ([]sio.Arg, *failure) {
+	switch {
+	case p.Refresh.takes(e):
+		return g.refresh
+	case p.Dev && e.Name == "join":
+		return g.join
+	case p.Dev && e.Name == "leave":
+		return g.leave
+	case p.Dev && p.Routes == nil && p.Backend == nil && e.Name == "echo":
+		return echo
+	}
+	return nil
+}
+
+func echo(_ context.Context, _ *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
+	return e.Args, nil
 }
 
 // take answers an event by its route, once if the client repeats it.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/revocation"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
@@ -34,6 +35,9 @@ type Policy struct {
 	// Dev lets clients emit `join` and `leave` with {"rooms": [...]}, and
 	// without a backend `echo`.
 	Dev bool
+	// Expiry and Refresh are about credentials that end.
+	Expiry  Expiry
+	Refresh Refresh
 }
 
 // Gateway implements [sio.Handler]: it decides about clients as the policies of
@@ -47,6 +51,9 @@ type Gateway struct {
 	peers    Peers
 	registry Registry
 	lost     lost
+
+	revocations *Revocations
+
 	returned func(ctx context.Context, former *realtimev1.Connection) bool // nil where clients come back to their own node only
 }
 
@@ -61,19 +68,28 @@ func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg pr
 		expiry:   newExpiry(),
 		peers:    nobody{},
 		registry: unregistered{},
+
+		revocations: newRevocations(cfg.Revocation, reg),
 	}
 }
 
 // SetPeers makes the node one of several. It is called before clients come.
 func (g *Gateway) SetPeers(p Peers) { g.peers = p }
 
+// Revocations are what the gateway asks about every credential.
+func (g *Gateway) Revocations() *Revocations { return g.revocations }
+
 // Close stops watching for credentials that end.
 func (g *Gateway) Close() { g.expiry.close() }
 
-// member is what the gateway keeps of an accepted connection.
+// member is what the gateway keeps of an accepted connection. A refreshed
+// credential makes another one.
 type member struct {
-	metadata  *structpb.Struct // read-only
-	expiresAt time.Time
+	metadata   *structpb.Struct // read-only
+	expiresAt  time.Time
+	credential revocation.Credential
+
+	refreshedAt time.Time // the last attempt; owned by whoever handles the client's events
 }
 
 func memberOf(s *sio.Socket) *member {
@@ -89,6 +105,9 @@ func (g *Gateway) Connect(ctx context.Context, s *sio.Socket) (*sio.Welcome, err
 	var welcome *sio.Welcome
 	if err == nil {
 		welcome, err = g.welcome(identity)
+	}
+	if err == nil {
+		err = g.vouch(ctx, s, identity, welcome)
 	}
 	verdict := verdictOf(ctx, err)
 	g.metrics.authentications.WithLabelValues(namespace, verdict).Inc()

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ type roomsPayload struct {
 }
 
 // join makes a client a member of the rooms that it asks for.
-func (g *Gateway) join(s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
+func (g *Gateway) join(_ context.Context, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
 	rooms, err := g.askedRooms(e)
 	if err != nil {
 		return nil, err
@@ -28,7 +29,7 @@ func (g *Gateway) join(s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) 
 }
 
 // leave ends a client's membership in the rooms that it names.
-func (g *Gateway) leave(s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
+func (g *Gateway) leave(_ context.Context, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
 	rooms, err := g.askedRooms(e)
 	if err != nil {
 		return nil, err

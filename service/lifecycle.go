@@ -60,18 +60,6 @@ func (g *Gateway) settle(ctx context.Context, s *sio.Socket) {
 	g.peers.Settle(ctx, groups...)
 }
 
-// watch ends the connection when its credential does.
-func (g *Gateway) watch(s *sio.Socket) {
-	at := memberOf(s).expiresAt
-	if at.IsZero() {
-		return
-	}
-	g.expiry.add(s, at, func() {
-		g.metrics.expired.WithLabelValues(s.Namespace().Pattern()).Inc()
-		_ = s.Disconnect(sio.Disconnect{Reconnect: true, Reason: sio.ReasonExpired}) // only a last event can be at fault
-	})
-}
-
 // apply does what the backend answered, all of it or nothing.
 func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) error {
 	c := &checker{cfg: g.cfg}
@@ -96,7 +84,10 @@ func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) er
 // because this server ends stays registered: others tell it when its lease has
 // ended.
 func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) {
-	g.expiry.remove(s)
+	g.unwatch(s)
+	if m := memberOf(s); m != nil {
+		g.revocations.release(s, m.credential)
+	}
 	if g.registry.Told(ctx, s.ID()) {
 		return
 	}

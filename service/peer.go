@@ -34,6 +34,8 @@ func (s *Service) Do(call *clusterv1.Call) (*clusterv1.Reply, cluster.Later) {
 		return s.doLeave(r.LeaveRoom), nil
 	case *clusterv1.Call_Disconnect:
 		return s.doDisconnect(r.Disconnect), nil
+	case *clusterv1.Call_Revoke:
+		return s.doRevoke(r.Revoke), nil
 	case *clusterv1.Call_Receipt:
 		return nil, s.doReceipt(r.Receipt)
 	case *clusterv1.Call_LetGo:

@@ -28,6 +28,8 @@ type Service struct {
 	peers   Peers
 	tickets Tickets
 
+	revocations *Revocations
+
 	draining atomic.Bool
 }
 

@@ -36,10 +36,15 @@ type world struct {
 	metrics *prometheus.Registry
 	log     *syncBuffer
 	close   func() // ends the sockets, then the gateway
+
+	revocations *service.Revocations
 }
 
 // maxRooms is the most rooms of a connection in a world.
 const maxRooms = 4
+
+// maxRevocations is how many revocations a world remembers.
+const maxRevocations = 8
 
 // maxPendingAcks is how many acknowledgements a world waits for.
 const maxPendingAcks = 4
@@ -55,6 +60,7 @@ func newWorld(t *testing.T, policy service.Policy, changes ...func(*sio.Config))
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	cfg := service.DefaultConfig()
 	cfg.Headers = append(cfg.Headers, "cookie")
+	cfg.Revocation.Max = maxRevocations
 	gateway := service.NewGateway(map[string]service.Policy{"/": policy, teams: policy}, cfg, log, w.metrics)
 	socketsConfig := sio.DefaultConfig()
 	socketsConfig.MaxRooms, socketsConfig.MaxPendingAcks = maxRooms, maxPendingAcks
@@ -75,6 +81,8 @@ func newWorld(t *testing.T, policy service.Policy, changes ...func(*sio.Config))
 	t.Cleanup(w.close)
 	w.door = siotest.Serve(t, sockets)
 	w.service = service.New(sockets, cfg, "node-1", log)
+	w.service.SetRevocations(gateway.Revocations())
+	w.revocations = gateway.Revocations()
 	w.conn = serve(t, w.service, interceptor.New(log, w.metrics, nil))
 	w.api = realtimev1.NewRealtimeClient(w.conn)
 	return w

@@ -53,7 +53,6 @@ var (
 	errAudience  = errors.New("the audience is not among audiences")
 	errNoExpiry  = errors.New("the token has no exp, or one out of all bounds")
 	errTooLively = errors.New("the token lives for longer than max_lifetime")
-	errTokenID   = errors.New("jti is no text")
 	errIssuedAt  = errors.New("iat is no time")
 	errOther     = errors.New("the claims cannot be read")
 )
@@ -127,7 +126,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, h authn.Handshake) (au
 	identity, err := a.cfg.Claims.identity(claims)
 	if err == nil {
 		identity.ExpiresAt = expires
-		identity.TokenID, identity.IssuedAt, err = a.nameOf(claims)
+		identity.IssuedAt, err = a.issuedAt(claims)
 	}
 	if err == nil {
 		err = identity.Check(a.maxRooms, time.Now())
@@ -182,25 +181,18 @@ func (a *Authenticator) check(claims jwt.MapClaims) (time.Time, error) {
 	return end, nil
 }
 
-// nameOf is the name of a token, and since when it is good. The leeway makes it
-// older, for the clock of the issuer may be ahead: a token counts as revoked in
-// case of doubt.
-func (a *Authenticator) nameOf(claims jwt.MapClaims) (id string, issued time.Time, err error) {
-	switch jti := claims["jti"].(type) {
-	case nil:
-	case string:
-		id = jti
-	default:
-		return "", time.Time{}, errTokenID
-	}
+// issuedAt is since when a token is good; zero if it does not say. The leeway
+// makes it older, for the clock of the issuer may be ahead: a token counts as
+// revoked in case of doubt.
+func (a *Authenticator) issuedAt(claims jwt.MapClaims) (time.Time, error) {
 	iat, err := claims.GetIssuedAt()
 	if err != nil {
-		return "", time.Time{}, errIssuedAt
+		return time.Time{}, errIssuedAt
 	}
-	if iat != nil {
-		issued = iat.Add(-a.cfg.Leeway)
+	if iat == nil {
+		return time.Time{}, nil
 	}
-	return id, issued, nil
+	return iat.Add(-a.cfg.Leeway), nil
 }
 
 func invalid(cause error) *authn.Refusal {

@@ -41,6 +41,7 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 	p.shareRecovery(cfg, life, log, reg)
 	p.shareTickets(cfg)
 	p.cluster.Start()
+	p.shareRevocations(cfg, log, reg)
 	p.startBridge(cfg, interest, log, reg)
 	p.ready.trouble = func() string { return p.bus.Health().Reason }
 	return p.registry.Start()
@@ -57,6 +58,7 @@ func (p *parts) leaveCluster() {
 		if p.journal != nil {
 			p.journal.Close()
 		}
+		p.revoked.Close()
 		p.cluster.Close()
 		_ = p.bus.Close() // nothing is under way
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	// Namespaces that clients may connect to, by name.
 	Namespaces map[string]Namespace `yaml:"namespaces"`
 	API        service.Config       `yaml:"api"`
+	// Revocation says how revoked credentials are remembered.
+	Revocation service.RevocationConfig `yaml:"revocation"`
 	// Redis connects several servers; without addresses there is one.
 	Redis Redis `yaml:"redis"`
 	// Relay brings requests to the node that has their session.
@@ -116,6 +118,9 @@ type Namespace struct {
 	Chain []string `yaml:"chain"`
 	// Ticket says where clients put the tickets that Chain takes.
 	Ticket *ticket.Config `yaml:"ticket"`
+	// Expiry and Refresh are about credentials that end.
+	Expiry  service.Expiry  `yaml:"expiry"`
+	Refresh service.Refresh `yaml:"refresh"`
 }
 
 // Log says what is logged to standard error.
@@ -142,6 +147,9 @@ func defaultConfig() *Config {
 		Admin:    Admin{Listen: "127.0.0.1:8081"},
 		Backend:  backend.DefaultConfig(),
 		API:      service.DefaultConfig(),
+
+		Revocation: service.DefaultRevocationConfig(),
+
 		Redis:    defaultRedis(),
 		Relay:    relay.DefaultConfig(),
 		Bridge:   bridge.DefaultConfig(),
@@ -166,6 +174,7 @@ func (c *Config) complete() {
 	c.completeBackends()
 	c.SocketIO.Namespaces = slices.Sorted(maps.Keys(c.Namespaces))
 	c.SocketIO.Engine.KeepHeaders = c.API.Headers
+	c.API.Revocation = c.Revocation
 	for name, n := range c.Namespaces {
 		if n.Backend != nil {
 			n.Backend = inherit(*n.Backend, c.Backend)
@@ -235,6 +244,7 @@ func (c *Config) Validate() error {
 	faults := []error{
 		within("socketio", c.SocketIO.Validate()),
 		within("api", c.API.Validate()),
+		within("revocation", c.Revocation.Validate()),
 		c.validateListeners(),
 		c.validateBackends(),
 		c.validateNamespaces(),
@@ -330,6 +340,7 @@ func (c *Config) validateNamespaces() error {
 		if n.Anonymous && n.Backend != nil {
 			faults = append(faults, fmt.Errorf("%s: is anonymous and has a backend; choose one", key))
 		}
+		faults = append(faults, within(key+".expiry", n.Expiry.Validate()), within(key+".refresh", n.Refresh.Validate()))
 		if n.JWT != nil {
 			faults = append(faults, within(key+".jwt", c.validateJWT(n)))
 		}

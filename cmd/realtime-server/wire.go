@@ -33,6 +33,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/registry"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/internal/reload"
+	"github.com/seed52a35d2d/realtime-server/internal/revoked"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/bridge"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
@@ -57,6 +58,7 @@ type parts struct {
 	bridge   *bridge.Bridge     // nil without servers of Node's
 	journal  *journal.Journal   // nil unless clients can come back at any node
 	files    *reload.Reloader
+	revoked  *revoked.Store // nil without Redis
 	started  time.Time
 	log      *slog.Logger
 	drain    *drain
@@ -93,6 +95,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	}
 	p.api = service.New(p.sockets, cfg.API, node.ID, log)
 	p.offerTickets(cfg)
+	p.api.SetRevocations(p.gateway.Revocations())
 	if p.grpc, err = buildGRPC(cfg, p, log, reg); err != nil {
 		return nil, err
 	}
@@ -121,8 +124,8 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 	p.tokens = map[string]*jwt.Authenticator{}
 	var faults []error
 	for _, name := range cfg.SocketIO.Namespaces {
-		policy := service.Policy{Dev: cfg.Dev}
 		namespace := cfg.Namespaces[name]
+		policy := service.Policy{Dev: cfg.Dev, Expiry: namespace.Expiry, Refresh: namespace.Refresh}
 		if to := cfg.backendOf(namespace); to != nil {
 			client, err := callers.client(cfg.labelOf(to, name), to)
 			if err != nil {

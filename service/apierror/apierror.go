@@ -32,6 +32,8 @@ var codeOf = map[realtimev1.ErrorReason]codes.Code{
 	realtimev1.ErrorReason_ERROR_REASON_RATE_LIMITED:         codes.ResourceExhausted,
 	realtimev1.ErrorReason_ERROR_REASON_TICKETS_NOT_TAKEN:    codes.FailedPrecondition,
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_TICKETS:     codes.ResourceExhausted,
+
+	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_REVOCATIONS: codes.ResourceExhausted,
 }
 
 // New returns the status error for a reason, with further details if there are

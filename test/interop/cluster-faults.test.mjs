@@ -178,7 +178,7 @@ test('deployments with different prefixes do not hear each other', async (t) => 
 
 // RULES are what docs/configuration.md says that the ACL user needs.
 const RULES = ['resetchannels', '&realtime:*', 'resetkeys', '~realtime:*', 'nocommands',
-  ...'+@connection +@pubsub +role +@hash +eval +get +set +exists +pexpire +unlink +time'.split(' ')]
+  ...'+@connection +@pubsub +role +@hash +@sortedset +eval +evalsha +get +set +exists +pexpire +pexpireat +unlink +time'.split(' ')]
 const RECOVERY_RULES = '+@stream +evalsha +del'.split(' ')
 
 test('an ACL user with the rules of the documentation; rules and password that change', async (t) => {

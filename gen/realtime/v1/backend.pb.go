@@ -38,7 +38,11 @@ const (
 	// authentication mode `event`.
 	AuthenticateCause_AUTHENTICATE_CAUSE_EVENT AuthenticateCause = 2
 	// It is authenticated, and emitted `refresh` with a newer credential. The
-	// context names the user that it is.
+	// context names the user that it is, and has the metadata of before. In the
+	// handshake, `auth_json` is the first argument of `refresh` if that is an
+	// object, else "{}". Accept must name the same user; its rooms are joined
+	// besides those that the connection is in. Refuse leaves the connection as it
+	// is, until its credential ends.
 	AuthenticateCause_AUTHENTICATE_CAUSE_REFRESH AuthenticateCause = 3
 )
 
@@ -591,8 +595,9 @@ type Accept struct {
 	// the Realtime service, never sent to clients.
 	Metadata *structpb.Struct `protobuf:"bytes,3,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// When the credential ends. The server then closes the transport, so that a
-	// stock client comes back and authenticates anew. Unset means never; a time
-	// in the past is a broken reply.
+	// stock client comes back and authenticates anew; after the namespace's grace
+	// (`expiry.grace`), and unless the client has refreshed the credential. Unset
+	// means never; a time in the past is a broken reply.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// Events that the client receives first, in this order. None of them is
 	// dropped, so `volatile` says nothing here.

@@ -1099,6 +1099,341 @@ func (x *DisconnectResponse) GetCoverage() *Coverage {
 	return nil
 }
 
+// RevokeUserRequest names a user whose credentials are good no longer.
+type RevokeUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The namespace. Empty means "/".
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Whether all namespaces are meant. `namespace` must be empty then.
+	AllNamespaces bool `protobuf:"varint,2,opt,name=all_namespaces,json=allNamespaces,proto3" json:"all_namespaces,omitempty"`
+	// Whose credentials they are, by Accept.user_id. Required.
+	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// When the last of them ends by itself: so long they are refused. In the
+	// future; unset means in `revocation.ttl` of the server's configuration.
+	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// As DisconnectRequest.reason.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// As DisconnectRequest.allow_reconnect. A client that comes back with the
+	// same credential is refused all the same.
+	AllowReconnect bool `protobuf:"varint,6,opt,name=allow_reconnect,json=allowReconnect,proto3" json:"allow_reconnect,omitempty"`
+	// As DisconnectRequest.last_event. The connections of a server process that
+	// could not be reached at the time of the call do not receive it.
+	LastEvent     *Event `protobuf:"bytes,7,opt,name=last_event,json=lastEvent,proto3" json:"last_event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeUserRequest) Reset() {
+	*x = RevokeUserRequest{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeUserRequest) ProtoMessage() {}
+
+func (x *RevokeUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeUserRequest.ProtoReflect.Descriptor instead.
+func (*RevokeUserRequest) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RevokeUserRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *RevokeUserRequest) GetAllNamespaces() bool {
+	if x != nil {
+		return x.AllNamespaces
+	}
+	return false
+}
+
+func (x *RevokeUserRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *RevokeUserRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *RevokeUserRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RevokeUserRequest) GetAllowReconnect() bool {
+	if x != nil {
+		return x.AllowReconnect
+	}
+	return false
+}
+
+func (x *RevokeUserRequest) GetLastEvent() *Event {
+	if x != nil {
+		return x.LastEvent
+	}
+	return nil
+}
+
+// RevokeUserResponse counts the connections that ended.
+type RevokeUserResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connections that the credentials had.
+	Matched int64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
+	// How the cluster answered. A server process that has not answered learns of
+	// it within seconds, or once it reaches Redis again.
+	Coverage *Coverage `protobuf:"bytes,2,opt,name=coverage,proto3" json:"coverage,omitempty"`
+	// RevokeUserRequest.until, or what the server has made of it.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeUserResponse) Reset() {
+	*x = RevokeUserResponse{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeUserResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeUserResponse) ProtoMessage() {}
+
+func (x *RevokeUserResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeUserResponse.ProtoReflect.Descriptor instead.
+func (*RevokeUserResponse) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RevokeUserResponse) GetMatched() int64 {
+	if x != nil {
+		return x.Matched
+	}
+	return 0
+}
+
+func (x *RevokeUserResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
+}
+
+func (x *RevokeUserResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// RevokeTokenRequest names a credential that is good no longer.
+type RevokeTokenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The namespace. Empty means "/".
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Whether all namespaces are meant. `namespace` must be empty then.
+	AllNamespaces bool `protobuf:"varint,2,opt,name=all_namespaces,json=allNamespaces,proto3" json:"all_namespaces,omitempty"`
+	// The name of the credential: Accept.token_id, or `jti` of a JSON Web Token;
+	// Connection.token_id shows it. It is not the token itself. Required.
+	TokenId string `protobuf:"bytes,3,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// When it ends by itself: so long it is refused. In the future; unset means in
+	// `revocation.ttl` of the server's configuration.
+	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// As DisconnectRequest.reason.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// As DisconnectRequest.allow_reconnect. A client that comes back with the
+	// same credential is refused all the same.
+	AllowReconnect bool `protobuf:"varint,6,opt,name=allow_reconnect,json=allowReconnect,proto3" json:"allow_reconnect,omitempty"`
+	// As RevokeUserRequest.last_event.
+	LastEvent     *Event `protobuf:"bytes,7,opt,name=last_event,json=lastEvent,proto3" json:"last_event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenRequest) Reset() {
+	*x = RevokeTokenRequest{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenRequest) ProtoMessage() {}
+
+func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
+func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RevokeTokenRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *RevokeTokenRequest) GetAllNamespaces() bool {
+	if x != nil {
+		return x.AllNamespaces
+	}
+	return false
+}
+
+func (x *RevokeTokenRequest) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
+}
+
+func (x *RevokeTokenRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *RevokeTokenRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RevokeTokenRequest) GetAllowReconnect() bool {
+	if x != nil {
+		return x.AllowReconnect
+	}
+	return false
+}
+
+func (x *RevokeTokenRequest) GetLastEvent() *Event {
+	if x != nil {
+		return x.LastEvent
+	}
+	return nil
+}
+
+// RevokeTokenResponse counts the connections that ended.
+type RevokeTokenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connections that the credential had.
+	Matched int64 `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
+	// As RevokeUserResponse.coverage.
+	Coverage *Coverage `protobuf:"bytes,2,opt,name=coverage,proto3" json:"coverage,omitempty"`
+	// RevokeTokenRequest.until, or what the server has made of it.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeTokenResponse) Reset() {
+	*x = RevokeTokenResponse{}
+	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeTokenResponse) ProtoMessage() {}
+
+func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
+func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RevokeTokenResponse) GetMatched() int64 {
+	if x != nil {
+		return x.Matched
+	}
+	return 0
+}
+
+func (x *RevokeTokenResponse) GetCoverage() *Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
+}
+
+func (x *RevokeTokenResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
 // GetConnectionRequest names one connection.
 type GetConnectionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1112,7 +1447,7 @@ type GetConnectionRequest struct {
 
 func (x *GetConnectionRequest) Reset() {
 	*x = GetConnectionRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1459,7 @@ func (x *GetConnectionRequest) String() string {
 func (*GetConnectionRequest) ProtoMessage() {}
 
 func (x *GetConnectionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[15]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1472,7 @@ func (x *GetConnectionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectionRequest.ProtoReflect.Descriptor instead.
 func (*GetConnectionRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{15}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetConnectionRequest) GetNamespace() string {
@@ -1165,7 +1500,7 @@ type GetConnectionResponse struct {
 
 func (x *GetConnectionResponse) Reset() {
 	*x = GetConnectionResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1512,7 @@ func (x *GetConnectionResponse) String() string {
 func (*GetConnectionResponse) ProtoMessage() {}
 
 func (x *GetConnectionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[16]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1525,7 @@ func (x *GetConnectionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectionResponse.ProtoReflect.Descriptor instead.
 func (*GetConnectionResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{16}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetConnectionResponse) GetConnection() *Connection {
@@ -1219,7 +1554,7 @@ type ListConnectionsRequest struct {
 
 func (x *ListConnectionsRequest) Reset() {
 	*x = ListConnectionsRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1566,7 @@ func (x *ListConnectionsRequest) String() string {
 func (*ListConnectionsRequest) ProtoMessage() {}
 
 func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[17]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1579,7 @@ func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{17}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListConnectionsRequest) GetNamespace() string {
@@ -1298,7 +1633,7 @@ type ListConnectionsResponse struct {
 
 func (x *ListConnectionsResponse) Reset() {
 	*x = ListConnectionsResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1645,7 @@ func (x *ListConnectionsResponse) String() string {
 func (*ListConnectionsResponse) ProtoMessage() {}
 
 func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[18]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1658,7 @@ func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{18}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListConnectionsResponse) GetConnections() []*Connection {
@@ -1364,7 +1699,7 @@ type ListRoomsRequest struct {
 
 func (x *ListRoomsRequest) Reset() {
 	*x = ListRoomsRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1711,7 @@ func (x *ListRoomsRequest) String() string {
 func (*ListRoomsRequest) ProtoMessage() {}
 
 func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[19]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1724,7 @@ func (x *ListRoomsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsRequest.ProtoReflect.Descriptor instead.
 func (*ListRoomsRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{19}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListRoomsRequest) GetNamespace() string {
@@ -1435,7 +1770,7 @@ type ListRoomsResponse struct {
 
 func (x *ListRoomsResponse) Reset() {
 	*x = ListRoomsResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[20]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +1782,7 @@ func (x *ListRoomsResponse) String() string {
 func (*ListRoomsResponse) ProtoMessage() {}
 
 func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[20]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +1795,7 @@ func (x *ListRoomsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoomsResponse.ProtoReflect.Descriptor instead.
 func (*ListRoomsResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{20}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListRoomsResponse) GetRooms() []*Room {
@@ -1497,7 +1832,7 @@ type Room struct {
 
 func (x *Room) Reset() {
 	*x = Room{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[21]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1844,7 @@ func (x *Room) String() string {
 func (*Room) ProtoMessage() {}
 
 func (x *Room) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[21]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1857,7 @@ func (x *Room) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Room.ProtoReflect.Descriptor instead.
 func (*Room) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{21}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Room) GetName() string {
@@ -1554,7 +1889,7 @@ type CountConnectionsRequest struct {
 
 func (x *CountConnectionsRequest) Reset() {
 	*x = CountConnectionsRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[22]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +1901,7 @@ func (x *CountConnectionsRequest) String() string {
 func (*CountConnectionsRequest) ProtoMessage() {}
 
 func (x *CountConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[22]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +1914,7 @@ func (x *CountConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*CountConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{22}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CountConnectionsRequest) GetNamespace() string {
@@ -1618,7 +1953,7 @@ type CountConnectionsResponse struct {
 
 func (x *CountConnectionsResponse) Reset() {
 	*x = CountConnectionsResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[23]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1965,7 @@ func (x *CountConnectionsResponse) String() string {
 func (*CountConnectionsResponse) ProtoMessage() {}
 
 func (x *CountConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[23]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1978,7 @@ func (x *CountConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*CountConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{23}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CountConnectionsResponse) GetConnections() int64 {
@@ -1695,7 +2030,7 @@ type IssueTicketRequest struct {
 
 func (x *IssueTicketRequest) Reset() {
 	*x = IssueTicketRequest{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +2042,7 @@ func (x *IssueTicketRequest) String() string {
 func (*IssueTicketRequest) ProtoMessage() {}
 
 func (x *IssueTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[24]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +2055,7 @@ func (x *IssueTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueTicketRequest.ProtoReflect.Descriptor instead.
 func (*IssueTicketRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{24}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *IssueTicketRequest) GetNamespace() string {
@@ -1785,7 +2120,7 @@ type IssueTicketResponse struct {
 
 func (x *IssueTicketResponse) Reset() {
 	*x = IssueTicketResponse{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[25]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +2132,7 @@ func (x *IssueTicketResponse) String() string {
 func (*IssueTicketResponse) ProtoMessage() {}
 
 func (x *IssueTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[25]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +2145,7 @@ func (x *IssueTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueTicketResponse.ProtoReflect.Descriptor instead.
 func (*IssueTicketResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{25}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *IssueTicketResponse) GetTicket() string {
@@ -1843,7 +2178,7 @@ type Coverage struct {
 
 func (x *Coverage) Reset() {
 	*x = Coverage{}
-	mi := &file_realtime_v1_realtime_proto_msgTypes[26]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +2190,7 @@ func (x *Coverage) String() string {
 func (*Coverage) ProtoMessage() {}
 
 func (x *Coverage) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_realtime_proto_msgTypes[26]
+	mi := &file_realtime_v1_realtime_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +2203,7 @@ func (x *Coverage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Coverage.ProtoReflect.Descriptor instead.
 func (*Coverage) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{26}
+	return file_realtime_v1_realtime_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Coverage) GetNodesAsked() int32 {
@@ -1962,7 +2297,33 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"last_event\x18\x04 \x01(\v2\x12.realtime.v1.EventR\tlastEvent\"a\n" +
 	"\x12DisconnectResponse\x12\x18\n" +
 	"\amatched\x18\x01 \x01(\x03R\amatched\x121\n" +
-	"\bcoverage\x18\x02 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"Y\n" +
+	"\bcoverage\x18\x02 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\"\x97\x02\n" +
+	"\x11RevokeUserRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12%\n" +
+	"\x0eall_namespaces\x18\x02 \x01(\bR\rallNamespaces\x12\x17\n" +
+	"\auser_id\x18\x03 \x01(\tR\x06userId\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12'\n" +
+	"\x0fallow_reconnect\x18\x06 \x01(\bR\x0eallowReconnect\x121\n" +
+	"\n" +
+	"last_event\x18\a \x01(\v2\x12.realtime.v1.EventR\tlastEvent\"\x93\x01\n" +
+	"\x12RevokeUserResponse\x12\x18\n" +
+	"\amatched\x18\x01 \x01(\x03R\amatched\x121\n" +
+	"\bcoverage\x18\x02 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x9a\x02\n" +
+	"\x12RevokeTokenRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12%\n" +
+	"\x0eall_namespaces\x18\x02 \x01(\bR\rallNamespaces\x12\x19\n" +
+	"\btoken_id\x18\x03 \x01(\tR\atokenId\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12'\n" +
+	"\x0fallow_reconnect\x18\x06 \x01(\bR\x0eallowReconnect\x121\n" +
+	"\n" +
+	"last_event\x18\a \x01(\v2\x12.realtime.v1.EventR\tlastEvent\"\x94\x01\n" +
+	"\x13RevokeTokenResponse\x12\x18\n" +
+	"\amatched\x18\x01 \x01(\x03R\amatched\x121\n" +
+	"\bcoverage\x18\x02 \x01(\v2\x15.realtime.v1.CoverageR\bcoverage\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"Y\n" +
 	"\x14GetConnectionRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\"P\n" +
@@ -2023,7 +2384,7 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x1eMISSING_ACK_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cMISSING_ACK_REASON_TIMED_OUT\x10\x01\x12#\n" +
 	"\x1fMISSING_ACK_REASON_DISCONNECTED\x10\x02\x12\x1f\n" +
-	"\x1bMISSING_ACK_REASON_OVERFLOW\x10\x032\x80\a\n" +
+	"\x1bMISSING_ACK_REASON_OVERFLOW\x10\x032\xa1\b\n" +
 	"\bRealtime\x12;\n" +
 	"\x04Send\x12\x18.realtime.v1.SendRequest\x1a\x19.realtime.v1.SendResponse\x12J\n" +
 	"\tBroadcast\x12\x1d.realtime.v1.BroadcastRequest\x1a\x1e.realtime.v1.BroadcastResponse\x12R\n" +
@@ -2031,7 +2392,10 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\bJoinRoom\x12\x1c.realtime.v1.JoinRoomRequest\x1a\x1d.realtime.v1.JoinRoomResponse\x12J\n" +
 	"\tLeaveRoom\x12\x1d.realtime.v1.LeaveRoomRequest\x1a\x1e.realtime.v1.LeaveRoomResponse\x12M\n" +
 	"\n" +
-	"Disconnect\x12\x1e.realtime.v1.DisconnectRequest\x1a\x1f.realtime.v1.DisconnectResponse\x12V\n" +
+	"Disconnect\x12\x1e.realtime.v1.DisconnectRequest\x1a\x1f.realtime.v1.DisconnectResponse\x12M\n" +
+	"\n" +
+	"RevokeUser\x12\x1e.realtime.v1.RevokeUserRequest\x1a\x1f.realtime.v1.RevokeUserResponse\x12P\n" +
+	"\vRevokeToken\x12\x1f.realtime.v1.RevokeTokenRequest\x1a .realtime.v1.RevokeTokenResponse\x12V\n" +
 	"\rGetConnection\x12!.realtime.v1.GetConnectionRequest\x1a\".realtime.v1.GetConnectionResponse\x12\\\n" +
 	"\x0fListConnections\x12#.realtime.v1.ListConnectionsRequest\x1a$.realtime.v1.ListConnectionsResponse\x12J\n" +
 	"\tListRooms\x12\x1d.realtime.v1.ListRoomsRequest\x1a\x1e.realtime.v1.ListRoomsResponse\x12_\n" +
@@ -2051,7 +2415,7 @@ func file_realtime_v1_realtime_proto_rawDescGZIP() []byte {
 }
 
 var file_realtime_v1_realtime_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_realtime_v1_realtime_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_realtime_v1_realtime_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_realtime_v1_realtime_proto_goTypes = []any{
 	(MissingAckReason)(0),            // 0: realtime.v1.MissingAckReason
 	(*SendRequest)(nil),              // 1: realtime.v1.SendRequest
@@ -2069,89 +2433,105 @@ var file_realtime_v1_realtime_proto_goTypes = []any{
 	(*LeaveRoomResponse)(nil),        // 13: realtime.v1.LeaveRoomResponse
 	(*DisconnectRequest)(nil),        // 14: realtime.v1.DisconnectRequest
 	(*DisconnectResponse)(nil),       // 15: realtime.v1.DisconnectResponse
-	(*GetConnectionRequest)(nil),     // 16: realtime.v1.GetConnectionRequest
-	(*GetConnectionResponse)(nil),    // 17: realtime.v1.GetConnectionResponse
-	(*ListConnectionsRequest)(nil),   // 18: realtime.v1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil),  // 19: realtime.v1.ListConnectionsResponse
-	(*ListRoomsRequest)(nil),         // 20: realtime.v1.ListRoomsRequest
-	(*ListRoomsResponse)(nil),        // 21: realtime.v1.ListRoomsResponse
-	(*Room)(nil),                     // 22: realtime.v1.Room
-	(*CountConnectionsRequest)(nil),  // 23: realtime.v1.CountConnectionsRequest
-	(*CountConnectionsResponse)(nil), // 24: realtime.v1.CountConnectionsResponse
-	(*IssueTicketRequest)(nil),       // 25: realtime.v1.IssueTicketRequest
-	(*IssueTicketResponse)(nil),      // 26: realtime.v1.IssueTicketResponse
-	(*Coverage)(nil),                 // 27: realtime.v1.Coverage
-	(*Target)(nil),                   // 28: realtime.v1.Target
-	(*Event)(nil),                    // 29: realtime.v1.Event
-	(ReportLevel)(0),                 // 30: realtime.v1.ReportLevel
-	(*DeliveryReport)(nil),           // 31: realtime.v1.DeliveryReport
-	(*durationpb.Duration)(nil),      // 32: google.protobuf.Duration
-	(*Arg)(nil),                      // 33: realtime.v1.Arg
-	(*Connection)(nil),               // 34: realtime.v1.Connection
-	(*structpb.Struct)(nil),          // 35: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),    // 36: google.protobuf.Timestamp
+	(*RevokeUserRequest)(nil),        // 16: realtime.v1.RevokeUserRequest
+	(*RevokeUserResponse)(nil),       // 17: realtime.v1.RevokeUserResponse
+	(*RevokeTokenRequest)(nil),       // 18: realtime.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 19: realtime.v1.RevokeTokenResponse
+	(*GetConnectionRequest)(nil),     // 20: realtime.v1.GetConnectionRequest
+	(*GetConnectionResponse)(nil),    // 21: realtime.v1.GetConnectionResponse
+	(*ListConnectionsRequest)(nil),   // 22: realtime.v1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),  // 23: realtime.v1.ListConnectionsResponse
+	(*ListRoomsRequest)(nil),         // 24: realtime.v1.ListRoomsRequest
+	(*ListRoomsResponse)(nil),        // 25: realtime.v1.ListRoomsResponse
+	(*Room)(nil),                     // 26: realtime.v1.Room
+	(*CountConnectionsRequest)(nil),  // 27: realtime.v1.CountConnectionsRequest
+	(*CountConnectionsResponse)(nil), // 28: realtime.v1.CountConnectionsResponse
+	(*IssueTicketRequest)(nil),       // 29: realtime.v1.IssueTicketRequest
+	(*IssueTicketResponse)(nil),      // 30: realtime.v1.IssueTicketResponse
+	(*Coverage)(nil),                 // 31: realtime.v1.Coverage
+	(*Target)(nil),                   // 32: realtime.v1.Target
+	(*Event)(nil),                    // 33: realtime.v1.Event
+	(ReportLevel)(0),                 // 34: realtime.v1.ReportLevel
+	(*DeliveryReport)(nil),           // 35: realtime.v1.DeliveryReport
+	(*durationpb.Duration)(nil),      // 36: google.protobuf.Duration
+	(*Arg)(nil),                      // 37: realtime.v1.Arg
+	(*timestamppb.Timestamp)(nil),    // 38: google.protobuf.Timestamp
+	(*Connection)(nil),               // 39: realtime.v1.Connection
+	(*structpb.Struct)(nil),          // 40: google.protobuf.Struct
 }
 var file_realtime_v1_realtime_proto_depIdxs = []int32{
-	28, // 0: realtime.v1.SendRequest.target:type_name -> realtime.v1.Target
-	29, // 1: realtime.v1.SendRequest.event:type_name -> realtime.v1.Event
-	30, // 2: realtime.v1.SendRequest.report_level:type_name -> realtime.v1.ReportLevel
-	31, // 3: realtime.v1.SendResponse.report:type_name -> realtime.v1.DeliveryReport
-	29, // 4: realtime.v1.BroadcastRequest.event:type_name -> realtime.v1.Event
-	30, // 5: realtime.v1.BroadcastRequest.report_level:type_name -> realtime.v1.ReportLevel
-	31, // 6: realtime.v1.BroadcastResponse.report:type_name -> realtime.v1.DeliveryReport
-	28, // 7: realtime.v1.SendWithAckRequest.target:type_name -> realtime.v1.Target
-	29, // 8: realtime.v1.SendWithAckRequest.event:type_name -> realtime.v1.Event
-	32, // 9: realtime.v1.SendWithAckRequest.timeout:type_name -> google.protobuf.Duration
+	32, // 0: realtime.v1.SendRequest.target:type_name -> realtime.v1.Target
+	33, // 1: realtime.v1.SendRequest.event:type_name -> realtime.v1.Event
+	34, // 2: realtime.v1.SendRequest.report_level:type_name -> realtime.v1.ReportLevel
+	35, // 3: realtime.v1.SendResponse.report:type_name -> realtime.v1.DeliveryReport
+	33, // 4: realtime.v1.BroadcastRequest.event:type_name -> realtime.v1.Event
+	34, // 5: realtime.v1.BroadcastRequest.report_level:type_name -> realtime.v1.ReportLevel
+	35, // 6: realtime.v1.BroadcastResponse.report:type_name -> realtime.v1.DeliveryReport
+	32, // 7: realtime.v1.SendWithAckRequest.target:type_name -> realtime.v1.Target
+	33, // 8: realtime.v1.SendWithAckRequest.event:type_name -> realtime.v1.Event
+	36, // 9: realtime.v1.SendWithAckRequest.timeout:type_name -> google.protobuf.Duration
 	7,  // 10: realtime.v1.SendWithAckResponse.start:type_name -> realtime.v1.AckStart
 	8,  // 11: realtime.v1.SendWithAckResponse.ack:type_name -> realtime.v1.Ack
 	9,  // 12: realtime.v1.SendWithAckResponse.missing:type_name -> realtime.v1.MissingAck
-	27, // 13: realtime.v1.AckStart.coverage:type_name -> realtime.v1.Coverage
-	33, // 14: realtime.v1.Ack.args:type_name -> realtime.v1.Arg
+	31, // 13: realtime.v1.AckStart.coverage:type_name -> realtime.v1.Coverage
+	37, // 14: realtime.v1.Ack.args:type_name -> realtime.v1.Arg
 	0,  // 15: realtime.v1.MissingAck.reason:type_name -> realtime.v1.MissingAckReason
-	28, // 16: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
-	27, // 17: realtime.v1.JoinRoomResponse.coverage:type_name -> realtime.v1.Coverage
-	28, // 18: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
-	27, // 19: realtime.v1.LeaveRoomResponse.coverage:type_name -> realtime.v1.Coverage
-	28, // 20: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
-	29, // 21: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
-	27, // 22: realtime.v1.DisconnectResponse.coverage:type_name -> realtime.v1.Coverage
-	34, // 23: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
-	34, // 24: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
-	27, // 25: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
-	22, // 26: realtime.v1.ListRoomsResponse.rooms:type_name -> realtime.v1.Room
-	27, // 27: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
-	27, // 28: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
-	35, // 29: realtime.v1.IssueTicketRequest.metadata:type_name -> google.protobuf.Struct
-	36, // 30: realtime.v1.IssueTicketRequest.connection_expires_at:type_name -> google.protobuf.Timestamp
-	32, // 31: realtime.v1.IssueTicketRequest.ttl:type_name -> google.protobuf.Duration
-	36, // 32: realtime.v1.IssueTicketResponse.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 33: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
-	3,  // 34: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
-	5,  // 35: realtime.v1.Realtime.SendWithAck:input_type -> realtime.v1.SendWithAckRequest
-	10, // 36: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
-	12, // 37: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
-	14, // 38: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
-	16, // 39: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
-	18, // 40: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
-	20, // 41: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
-	23, // 42: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
-	25, // 43: realtime.v1.Realtime.IssueTicket:input_type -> realtime.v1.IssueTicketRequest
-	2,  // 44: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
-	4,  // 45: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
-	6,  // 46: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
-	11, // 47: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
-	13, // 48: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
-	15, // 49: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
-	17, // 50: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
-	19, // 51: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
-	21, // 52: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
-	24, // 53: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
-	26, // 54: realtime.v1.Realtime.IssueTicket:output_type -> realtime.v1.IssueTicketResponse
-	44, // [44:55] is the sub-list for method output_type
-	33, // [33:44] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	32, // 16: realtime.v1.JoinRoomRequest.target:type_name -> realtime.v1.Target
+	31, // 17: realtime.v1.JoinRoomResponse.coverage:type_name -> realtime.v1.Coverage
+	32, // 18: realtime.v1.LeaveRoomRequest.target:type_name -> realtime.v1.Target
+	31, // 19: realtime.v1.LeaveRoomResponse.coverage:type_name -> realtime.v1.Coverage
+	32, // 20: realtime.v1.DisconnectRequest.target:type_name -> realtime.v1.Target
+	33, // 21: realtime.v1.DisconnectRequest.last_event:type_name -> realtime.v1.Event
+	31, // 22: realtime.v1.DisconnectResponse.coverage:type_name -> realtime.v1.Coverage
+	38, // 23: realtime.v1.RevokeUserRequest.until:type_name -> google.protobuf.Timestamp
+	33, // 24: realtime.v1.RevokeUserRequest.last_event:type_name -> realtime.v1.Event
+	31, // 25: realtime.v1.RevokeUserResponse.coverage:type_name -> realtime.v1.Coverage
+	38, // 26: realtime.v1.RevokeUserResponse.until:type_name -> google.protobuf.Timestamp
+	38, // 27: realtime.v1.RevokeTokenRequest.until:type_name -> google.protobuf.Timestamp
+	33, // 28: realtime.v1.RevokeTokenRequest.last_event:type_name -> realtime.v1.Event
+	31, // 29: realtime.v1.RevokeTokenResponse.coverage:type_name -> realtime.v1.Coverage
+	38, // 30: realtime.v1.RevokeTokenResponse.until:type_name -> google.protobuf.Timestamp
+	39, // 31: realtime.v1.GetConnectionResponse.connection:type_name -> realtime.v1.Connection
+	39, // 32: realtime.v1.ListConnectionsResponse.connections:type_name -> realtime.v1.Connection
+	31, // 33: realtime.v1.ListConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	26, // 34: realtime.v1.ListRoomsResponse.rooms:type_name -> realtime.v1.Room
+	31, // 35: realtime.v1.ListRoomsResponse.coverage:type_name -> realtime.v1.Coverage
+	31, // 36: realtime.v1.CountConnectionsResponse.coverage:type_name -> realtime.v1.Coverage
+	40, // 37: realtime.v1.IssueTicketRequest.metadata:type_name -> google.protobuf.Struct
+	38, // 38: realtime.v1.IssueTicketRequest.connection_expires_at:type_name -> google.protobuf.Timestamp
+	36, // 39: realtime.v1.IssueTicketRequest.ttl:type_name -> google.protobuf.Duration
+	38, // 40: realtime.v1.IssueTicketResponse.expires_at:type_name -> google.protobuf.Timestamp
+	1,  // 41: realtime.v1.Realtime.Send:input_type -> realtime.v1.SendRequest
+	3,  // 42: realtime.v1.Realtime.Broadcast:input_type -> realtime.v1.BroadcastRequest
+	5,  // 43: realtime.v1.Realtime.SendWithAck:input_type -> realtime.v1.SendWithAckRequest
+	10, // 44: realtime.v1.Realtime.JoinRoom:input_type -> realtime.v1.JoinRoomRequest
+	12, // 45: realtime.v1.Realtime.LeaveRoom:input_type -> realtime.v1.LeaveRoomRequest
+	14, // 46: realtime.v1.Realtime.Disconnect:input_type -> realtime.v1.DisconnectRequest
+	16, // 47: realtime.v1.Realtime.RevokeUser:input_type -> realtime.v1.RevokeUserRequest
+	18, // 48: realtime.v1.Realtime.RevokeToken:input_type -> realtime.v1.RevokeTokenRequest
+	20, // 49: realtime.v1.Realtime.GetConnection:input_type -> realtime.v1.GetConnectionRequest
+	22, // 50: realtime.v1.Realtime.ListConnections:input_type -> realtime.v1.ListConnectionsRequest
+	24, // 51: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
+	27, // 52: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
+	29, // 53: realtime.v1.Realtime.IssueTicket:input_type -> realtime.v1.IssueTicketRequest
+	2,  // 54: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
+	4,  // 55: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
+	6,  // 56: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
+	11, // 57: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
+	13, // 58: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
+	15, // 59: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
+	17, // 60: realtime.v1.Realtime.RevokeUser:output_type -> realtime.v1.RevokeUserResponse
+	19, // 61: realtime.v1.Realtime.RevokeToken:output_type -> realtime.v1.RevokeTokenResponse
+	21, // 62: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
+	23, // 63: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
+	25, // 64: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
+	28, // 65: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
+	30, // 66: realtime.v1.Realtime.IssueTicket:output_type -> realtime.v1.IssueTicketResponse
+	54, // [54:67] is the sub-list for method output_type
+	41, // [41:54] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_realtime_v1_realtime_proto_init() }
@@ -2171,7 +2551,7 @@ func file_realtime_v1_realtime_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_v1_realtime_proto_rawDesc), len(file_realtime_v1_realtime_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,8 @@ const (
 	Realtime_JoinRoom_FullMethodName         = "/realtime.v1.Realtime/JoinRoom"
 	Realtime_LeaveRoom_FullMethodName        = "/realtime.v1.Realtime/LeaveRoom"
 	Realtime_Disconnect_FullMethodName       = "/realtime.v1.Realtime/Disconnect"
+	Realtime_RevokeUser_FullMethodName       = "/realtime.v1.Realtime/RevokeUser"
+	Realtime_RevokeToken_FullMethodName      = "/realtime.v1.Realtime/RevokeToken"
 	Realtime_GetConnection_FullMethodName    = "/realtime.v1.Realtime/GetConnection"
 	Realtime_ListConnections_FullMethodName  = "/realtime.v1.Realtime/ListConnections"
 	Realtime_ListRooms_FullMethodName        = "/realtime.v1.Realtime/ListRooms"
@@ -71,6 +73,15 @@ type RealtimeClient interface {
 	// Disconnect ends every connection of a target. What was sent to a
 	// connection before is delivered first.
 	Disconnect(ctx context.Context, in *DisconnectRequest, opts ...grpc.CallOption) (*DisconnectResponse, error)
+	// RevokeUser ends every connection of a user, and refuses the credentials
+	// that the user has had so far until they end by themselves: a client that
+	// comes with one is kept out, also one that wants its lost connection back. A
+	// credential that is issued later is good: the user can sign in anew. A repeated
+	// call revokes what was issued meanwhile, too.
+	RevokeUser(ctx context.Context, in *RevokeUserRequest, opts ...grpc.CallOption) (*RevokeUserResponse, error)
+	// RevokeToken does the same to one credential, by its name (Accept.token_id,
+	// or `jti` of a JSON Web Token), and to the connections that were let in by it.
+	RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error)
 	// GetConnection returns one connection, NOT_FOUND if there is none.
 	GetConnection(ctx context.Context, in *GetConnectionRequest, opts ...grpc.CallOption) (*GetConnectionResponse, error)
 	// ListConnections lists the connections of a namespace, ordered by id.
@@ -169,6 +180,26 @@ func (c *realtimeClient) Disconnect(ctx context.Context, in *DisconnectRequest, 
 	return out, nil
 }
 
+func (c *realtimeClient) RevokeUser(ctx context.Context, in *RevokeUserRequest, opts ...grpc.CallOption) (*RevokeUserResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeUserResponse)
+	err := c.cc.Invoke(ctx, Realtime_RevokeUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *realtimeClient) RevokeToken(ctx context.Context, in *RevokeTokenRequest, opts ...grpc.CallOption) (*RevokeTokenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeTokenResponse)
+	err := c.cc.Invoke(ctx, Realtime_RevokeToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *realtimeClient) GetConnection(ctx context.Context, in *GetConnectionRequest, opts ...grpc.CallOption) (*GetConnectionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetConnectionResponse)
@@ -256,6 +287,15 @@ type RealtimeServer interface {
 	// Disconnect ends every connection of a target. What was sent to a
 	// connection before is delivered first.
 	Disconnect(context.Context, *DisconnectRequest) (*DisconnectResponse, error)
+	// RevokeUser ends every connection of a user, and refuses the credentials
+	// that the user has had so far until they end by themselves: a client that
+	// comes with one is kept out, also one that wants its lost connection back. A
+	// credential that is issued later is good: the user can sign in anew. A repeated
+	// call revokes what was issued meanwhile, too.
+	RevokeUser(context.Context, *RevokeUserRequest) (*RevokeUserResponse, error)
+	// RevokeToken does the same to one credential, by its name (Accept.token_id,
+	// or `jti` of a JSON Web Token), and to the connections that were let in by it.
+	RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error)
 	// GetConnection returns one connection, NOT_FOUND if there is none.
 	GetConnection(context.Context, *GetConnectionRequest) (*GetConnectionResponse, error)
 	// ListConnections lists the connections of a namespace, ordered by id.
@@ -302,6 +342,12 @@ func (UnimplementedRealtimeServer) LeaveRoom(context.Context, *LeaveRoomRequest)
 }
 func (UnimplementedRealtimeServer) Disconnect(context.Context, *DisconnectRequest) (*DisconnectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Disconnect not implemented")
+}
+func (UnimplementedRealtimeServer) RevokeUser(context.Context, *RevokeUserRequest) (*RevokeUserResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeUser not implemented")
+}
+func (UnimplementedRealtimeServer) RevokeToken(context.Context, *RevokeTokenRequest) (*RevokeTokenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeToken not implemented")
 }
 func (UnimplementedRealtimeServer) GetConnection(context.Context, *GetConnectionRequest) (*GetConnectionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConnection not implemented")
@@ -440,6 +486,42 @@ func _Realtime_Disconnect_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Realtime_RevokeUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RealtimeServer).RevokeUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Realtime_RevokeUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RealtimeServer).RevokeUser(ctx, req.(*RevokeUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Realtime_RevokeToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RealtimeServer).RevokeToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Realtime_RevokeToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RealtimeServer).RevokeToken(ctx, req.(*RevokeTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Realtime_GetConnection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetConnectionRequest)
 	if err := dec(in); err != nil {
@@ -556,6 +638,14 @@ var Realtime_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Disconnect",
 			Handler:    _Realtime_Disconnect_Handler,
+		},
+		{
+			MethodName: "RevokeUser",
+			Handler:    _Realtime_RevokeUser_Handler,
+		},
+		{
+			MethodName: "RevokeToken",
+			Handler:    _Realtime_RevokeToken_Handler,
 		},
 		{
 			MethodName: "GetConnection",

@@ -137,6 +137,10 @@ const (
 	// RESOURCE_EXHAUSTED: the server, which has no Redis, keeps as many tickets as
 	// it may that nobody has shown yet. RetryInfo says when to try again.
 	ErrorReason_ERROR_REASON_TOO_MANY_TICKETS ErrorReason = 14
+	// RESOURCE_EXHAUSTED: the server remembers as many revocations as it may (the
+	// server's setting `revocation.max`), so RevokeUser or RevokeToken has done
+	// nothing. RetryInfo says when to try again.
+	ErrorReason_ERROR_REASON_TOO_MANY_REVOCATIONS ErrorReason = 18
 )
 
 // Enum value maps for ErrorReason.
@@ -157,6 +161,7 @@ var (
 		12: "ERROR_REASON_RATE_LIMITED",
 		13: "ERROR_REASON_TICKETS_NOT_TAKEN",
 		14: "ERROR_REASON_TOO_MANY_TICKETS",
+		18: "ERROR_REASON_TOO_MANY_REVOCATIONS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -174,6 +179,7 @@ var (
 		"ERROR_REASON_RATE_LIMITED":         12,
 		"ERROR_REASON_TICKETS_NOT_TAKEN":    13,
 		"ERROR_REASON_TOO_MANY_TICKETS":     14,
+		"ERROR_REASON_TOO_MANY_REVOCATIONS": 18,
 	}
 )
 
@@ -541,7 +547,9 @@ type Connection struct {
 	Metadata *structpb.Struct `protobuf:"bytes,5,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// When its CONNECT was accepted.
 	ConnectedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=connected_at,json=connectedAt,proto3" json:"connected_at,omitempty"`
-	// When its credential ends and the server closes it. Unset means never.
+	// When its credential ends. The server then closes the connection, after the
+	// namespace's grace (`expiry.grace`), unless the client has refreshed the
+	// credential. Unset means never.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// "polling" or "websocket", as of now: a connection may upgrade.
 	Transport string `protobuf:"bytes,8,opt,name=transport,proto3" json:"transport,omitempty"`
@@ -549,7 +557,10 @@ type Connection struct {
 	// proxy, was told it.
 	RemoteAddress string `protobuf:"bytes,9,opt,name=remote_address,json=remoteAddress,proto3" json:"remote_address,omitempty"`
 	// The id of the server process that holds it.
-	NodeId        string `protobuf:"bytes,10,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	NodeId string `protobuf:"bytes,10,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// The name of its credential, for RevokeToken: Accept.token_id, or `jti` of a
+	// JSON Web Token. Empty if it has none.
+	TokenId       string `protobuf:"bytes,11,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -650,6 +661,13 @@ func (x *Connection) GetRemoteAddress() string {
 func (x *Connection) GetNodeId() string {
 	if x != nil {
 		return x.NodeId
+	}
+	return ""
+}
+
+func (x *Connection) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
 	}
 	return ""
 }
@@ -802,7 +820,7 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\bvolatile\x18\x03 \x01(\bR\bvolatile\x12\x1f\n" +
 	"\bcompress\x18\x04 \x01(\bH\x00R\bcompress\x88\x01\x01\x12>\n" +
 	"\rexpires_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\fexpiresAfterB\v\n" +
-	"\t_compress\"\xf6\x02\n" +
+	"\t_compress\"\x91\x03\n" +
 	"\n" +
 	"Connection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
@@ -816,7 +834,8 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\ttransport\x18\b \x01(\tR\ttransport\x12%\n" +
 	"\x0eremote_address\x18\t \x01(\tR\rremoteAddress\x12\x17\n" +
 	"\anode_id\x18\n" +
-	" \x01(\tR\x06nodeId\"\x9b\x02\n" +
+	" \x01(\tR\x06nodeId\x12\x19\n" +
+	"\btoken_id\x18\v \x01(\tR\atokenId\"\x9b\x02\n" +
 	"\x0eDeliveryReport\x12.\n" +
 	"\x05level\x18\x01 \x01(\x0e2\x18.realtime.v1.ReportLevelR\x05level\x12\x18\n" +
 	"\amatched\x18\x02 \x01(\x03R\amatched\x12\x14\n" +
@@ -831,7 +850,7 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x18REPORT_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11REPORT_LEVEL_NONE\x10\x01\x12\x17\n" +
 	"\x13REPORT_LEVEL_ROUTED\x10\x02\x12\x18\n" +
-	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\x89\x04\n" +
+	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\xb0\x04\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12$\n" +
@@ -848,7 +867,8 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x1aERROR_REASON_SCOPE_MISSING\x10\v\x12\x1d\n" +
 	"\x19ERROR_REASON_RATE_LIMITED\x10\f\x12\"\n" +
 	"\x1eERROR_REASON_TICKETS_NOT_TAKEN\x10\r\x12!\n" +
-	"\x1dERROR_REASON_TOO_MANY_TICKETS\x10\x0eBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"\x1dERROR_REASON_TOO_MANY_TICKETS\x10\x0e\x12%\n" +
+	"!ERROR_REASON_TOO_MANY_REVOCATIONS\x10\x12BDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_types_proto_rawDescOnce sync.Once

@@ -168,6 +168,7 @@ type Call struct {
 	//	*Call_CountConnections
 	//	*Call_Receipt
 	//	*Call_LetGo
+	//	*Call_Revoke
 	Request       isCall_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -332,6 +333,15 @@ func (x *Call) GetLetGo() *LetGo {
 	return nil
 }
 
+func (x *Call) GetRevoke() *Revoke {
+	if x != nil {
+		if x, ok := x.Request.(*Call_Revoke); ok {
+			return x.Revoke
+		}
+	}
+	return nil
+}
+
 type isCall_Request interface {
 	isCall_Request()
 }
@@ -396,6 +406,12 @@ type Call_LetGo struct {
 	LetGo *LetGo `protobuf:"bytes,31,opt,name=let_go,json=letGo,proto3,oneof"`
 }
 
+type Call_Revoke struct {
+	// Refuse credentials from now on, and end their connections; the reply is to
+	// disconnect.
+	Revoke *Revoke `protobuf:"bytes,40,opt,name=revoke,proto3,oneof"`
+}
+
 func (*Call_Send) isCall_Request() {}
 
 func (*Call_Broadcast) isCall_Request() {}
@@ -419,6 +435,8 @@ func (*Call_CountConnections) isCall_Request() {}
 func (*Call_Receipt) isCall_Request() {}
 
 func (*Call_LetGo) isCall_Request() {}
+
+func (*Call_Revoke) isCall_Request() {}
 
 // Receipt asks what a node has done with an event.
 type Receipt struct {
@@ -521,6 +539,250 @@ func (x *LetGo) GetPid() string {
 	return ""
 }
 
+// Revoke is a revocation, and what its connections receive last.
+type Revoke struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is revoked.
+	Revocation *Revocation `protobuf:"bytes,1,opt,name=revocation,proto3" json:"revocation,omitempty"`
+	// RevokeUserRequest.last_event.
+	LastEvent     *v1.Event `protobuf:"bytes,2,opt,name=last_event,json=lastEvent,proto3" json:"last_event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revoke) Reset() {
+	*x = Revoke{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revoke) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revoke) ProtoMessage() {}
+
+func (x *Revoke) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
+func (*Revoke) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Revoke) GetRevocation() *Revocation {
+	if x != nil {
+		return x.Revocation
+	}
+	return nil
+}
+
+func (x *Revoke) GetLastEvent() *v1.Event {
+	if x != nil {
+		return x.LastEvent
+	}
+	return nil
+}
+
+// Revocation says which credentials are good no longer. Nodes also keep it in
+// Redis, for those that were not there when it was told.
+type Revocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where; empty means in all namespaces.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Whose, or which one.
+	//
+	// Types that are valid to be assigned to Of:
+	//
+	//	*Revocation_UserId
+	//	*Revocation_TokenId
+	Of isRevocation_Of `protobuf_oneof:"of"`
+	// When it was revoked.
+	At *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	// When it would end by itself.
+	Until *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
+	// Why, for backends.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Whether the clients should come back.
+	AllowReconnect bool `protobuf:"varint,7,opt,name=allow_reconnect,json=allowReconnect,proto3" json:"allow_reconnect,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Revocation) Reset() {
+	*x = Revocation{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revocation) ProtoMessage() {}
+
+func (x *Revocation) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
+func (*Revocation) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Revocation) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *Revocation) GetOf() isRevocation_Of {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *Revocation) GetUserId() string {
+	if x != nil {
+		if x, ok := x.Of.(*Revocation_UserId); ok {
+			return x.UserId
+		}
+	}
+	return ""
+}
+
+func (x *Revocation) GetTokenId() string {
+	if x != nil {
+		if x, ok := x.Of.(*Revocation_TokenId); ok {
+			return x.TokenId
+		}
+	}
+	return ""
+}
+
+func (x *Revocation) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Revocation) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Revocation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Revocation) GetAllowReconnect() bool {
+	if x != nil {
+		return x.AllowReconnect
+	}
+	return false
+}
+
+type isRevocation_Of interface {
+	isRevocation_Of()
+}
+
+type Revocation_UserId struct {
+	// All credentials of a user that were issued before `at`.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof"`
+}
+
+type Revocation_TokenId struct {
+	// The credential with this name.
+	TokenId string `protobuf:"bytes,3,opt,name=token_id,json=tokenId,proto3,oneof"`
+}
+
+func (*Revocation_UserId) isRevocation_Of() {}
+
+func (*Revocation_TokenId) isRevocation_Of() {}
+
+// Remembered is what is known, beside the user, of the credential of a connection
+// whose client may come back.
+type Remembered struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Accept.token_id, or `jti`.
+	TokenId string `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// Since when it has been good; unset if nobody knows.
+	IssuedAt      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Remembered) Reset() {
+	*x = Remembered{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Remembered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Remembered) ProtoMessage() {}
+
+func (x *Remembered) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Remembered.ProtoReflect.Descriptor instead.
+func (*Remembered) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Remembered) GetTokenId() string {
+	if x != nil {
+		return x.TokenId
+	}
+	return ""
+}
+
+func (x *Remembered) GetIssuedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.IssuedAt
+	}
+	return nil
+}
+
 // Reply is what came of a call on one node.
 type Reply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -550,7 +812,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +824,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[4]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +837,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{4}
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Reply) GetCall() uint64 {
@@ -771,7 +1033,7 @@ type Connected struct {
 
 func (x *Connected) Reset() {
 	*x = Connected{}
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[5]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +1045,7 @@ func (x *Connected) String() string {
 func (*Connected) ProtoMessage() {}
 
 func (x *Connected) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[5]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +1058,7 @@ func (x *Connected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connected.ProtoReflect.Descriptor instead.
 func (*Connected) Descriptor() ([]byte, []int) {
-	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{5}
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Connected) GetPattern() string {
@@ -834,7 +1096,7 @@ type Counted struct {
 
 func (x *Counted) Reset() {
 	*x = Counted{}
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[6]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +1108,7 @@ func (x *Counted) String() string {
 func (*Counted) ProtoMessage() {}
 
 func (x *Counted) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[6]
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +1121,7 @@ func (x *Counted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counted.ProtoReflect.Descriptor instead.
 func (*Counted) Descriptor() ([]byte, []int) {
-	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{6}
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Counted) GetConnections() int64 {
@@ -889,7 +1151,7 @@ const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12/\n" +
 	"\x04call\x18\x04 \x01(\v2\x19.realtime.cluster.v1.CallH\x00R\x04call\x122\n" +
 	"\x05reply\x18\x05 \x01(\v2\x1a.realtime.cluster.v1.ReplyH\x00R\x05replyB\x06\n" +
-	"\x04body\"\xef\x06\n" +
+	"\x04body\"\xa6\a\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x125\n" +
 	"\bpatience\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bpatience\x12.\n" +
@@ -909,13 +1171,34 @@ const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"list_rooms\x18\x12 \x01(\v2\x1d.realtime.v1.ListRoomsRequestH\x00R\tlistRooms\x12S\n" +
 	"\x11count_connections\x18\x13 \x01(\v2$.realtime.v1.CountConnectionsRequestH\x00R\x10countConnections\x128\n" +
 	"\areceipt\x18\x1e \x01(\v2\x1c.realtime.cluster.v1.ReceiptH\x00R\areceipt\x123\n" +
-	"\x06let_go\x18\x1f \x01(\v2\x1a.realtime.cluster.v1.LetGoH\x00R\x05letGoB\t\n" +
+	"\x06let_go\x18\x1f \x01(\v2\x1a.realtime.cluster.v1.LetGoH\x00R\x05letGo\x125\n" +
+	"\x06revoke\x18( \x01(\v2\x1b.realtime.cluster.v1.RevokeH\x00R\x06revokeB\t\n" +
 	"\arequest\"O\n" +
 	"\aReceipt\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\tR\x05entry\x12.\n" +
 	"\x05level\x18\x02 \x01(\x0e2\x18.realtime.v1.ReportLevelR\x05level\"\x19\n" +
 	"\x05LetGo\x12\x10\n" +
-	"\x03pid\x18\x01 \x01(\tR\x03pid\"\xc8\x05\n" +
+	"\x03pid\x18\x01 \x01(\tR\x03pid\"|\n" +
+	"\x06Revoke\x12?\n" +
+	"\n" +
+	"revocation\x18\x01 \x01(\v2\x1f.realtime.cluster.v1.RevocationR\n" +
+	"revocation\x121\n" +
+	"\n" +
+	"last_event\x18\x02 \x01(\v2\x12.realtime.v1.EventR\tlastEvent\"\x87\x02\n" +
+	"\n" +
+	"Revocation\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x19\n" +
+	"\auser_id\x18\x02 \x01(\tH\x00R\x06userId\x12\x1b\n" +
+	"\btoken_id\x18\x03 \x01(\tH\x00R\atokenId\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12'\n" +
+	"\x0fallow_reconnect\x18\a \x01(\bR\x0eallowReconnectB\x04\n" +
+	"\x02of\"`\n" +
+	"\n" +
+	"Remembered\x12\x19\n" +
+	"\btoken_id\x18\x01 \x01(\tR\atokenId\x127\n" +
+	"\tissued_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bissuedAt\"\xc8\x05\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12.\n" +
@@ -956,73 +1239,83 @@ func file_realtime_cluster_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_realtime_cluster_v1_cluster_proto_rawDescData
 }
 
-var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_realtime_cluster_v1_cluster_proto_goTypes = []any{
 	(*Message)(nil),                    // 0: realtime.cluster.v1.Message
 	(*Call)(nil),                       // 1: realtime.cluster.v1.Call
 	(*Receipt)(nil),                    // 2: realtime.cluster.v1.Receipt
 	(*LetGo)(nil),                      // 3: realtime.cluster.v1.LetGo
-	(*Reply)(nil),                      // 4: realtime.cluster.v1.Reply
-	(*Connected)(nil),                  // 5: realtime.cluster.v1.Connected
-	(*Counted)(nil),                    // 6: realtime.cluster.v1.Counted
-	(*durationpb.Duration)(nil),        // 7: google.protobuf.Duration
-	(*v1.SendRequest)(nil),             // 8: realtime.v1.SendRequest
-	(*v1.BroadcastRequest)(nil),        // 9: realtime.v1.BroadcastRequest
-	(*v1.SendWithAckRequest)(nil),      // 10: realtime.v1.SendWithAckRequest
-	(*v1.JoinRoomRequest)(nil),         // 11: realtime.v1.JoinRoomRequest
-	(*v1.LeaveRoomRequest)(nil),        // 12: realtime.v1.LeaveRoomRequest
-	(*v1.DisconnectRequest)(nil),       // 13: realtime.v1.DisconnectRequest
-	(*v1.GetConnectionRequest)(nil),    // 14: realtime.v1.GetConnectionRequest
-	(*v1.ListConnectionsRequest)(nil),  // 15: realtime.v1.ListConnectionsRequest
-	(*v1.ListRoomsRequest)(nil),        // 16: realtime.v1.ListRoomsRequest
-	(*v1.CountConnectionsRequest)(nil), // 17: realtime.v1.CountConnectionsRequest
-	(v1.ReportLevel)(0),                // 18: realtime.v1.ReportLevel
-	(v1.ErrorReason)(0),                // 19: realtime.v1.ErrorReason
-	(*v1.DeliveryReport)(nil),          // 20: realtime.v1.DeliveryReport
-	(*v1.SendWithAckResponse)(nil),     // 21: realtime.v1.SendWithAckResponse
-	(*v1.JoinRoomResponse)(nil),        // 22: realtime.v1.JoinRoomResponse
-	(*v1.LeaveRoomResponse)(nil),       // 23: realtime.v1.LeaveRoomResponse
-	(*v1.DisconnectResponse)(nil),      // 24: realtime.v1.DisconnectResponse
-	(*v1.GetConnectionResponse)(nil),   // 25: realtime.v1.GetConnectionResponse
-	(*v1.ListConnectionsResponse)(nil), // 26: realtime.v1.ListConnectionsResponse
-	(*v1.ListRoomsResponse)(nil),       // 27: realtime.v1.ListRoomsResponse
-	(*structpb.Struct)(nil),            // 28: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(*Revoke)(nil),                     // 4: realtime.cluster.v1.Revoke
+	(*Revocation)(nil),                 // 5: realtime.cluster.v1.Revocation
+	(*Remembered)(nil),                 // 6: realtime.cluster.v1.Remembered
+	(*Reply)(nil),                      // 7: realtime.cluster.v1.Reply
+	(*Connected)(nil),                  // 8: realtime.cluster.v1.Connected
+	(*Counted)(nil),                    // 9: realtime.cluster.v1.Counted
+	(*durationpb.Duration)(nil),        // 10: google.protobuf.Duration
+	(*v1.SendRequest)(nil),             // 11: realtime.v1.SendRequest
+	(*v1.BroadcastRequest)(nil),        // 12: realtime.v1.BroadcastRequest
+	(*v1.SendWithAckRequest)(nil),      // 13: realtime.v1.SendWithAckRequest
+	(*v1.JoinRoomRequest)(nil),         // 14: realtime.v1.JoinRoomRequest
+	(*v1.LeaveRoomRequest)(nil),        // 15: realtime.v1.LeaveRoomRequest
+	(*v1.DisconnectRequest)(nil),       // 16: realtime.v1.DisconnectRequest
+	(*v1.GetConnectionRequest)(nil),    // 17: realtime.v1.GetConnectionRequest
+	(*v1.ListConnectionsRequest)(nil),  // 18: realtime.v1.ListConnectionsRequest
+	(*v1.ListRoomsRequest)(nil),        // 19: realtime.v1.ListRoomsRequest
+	(*v1.CountConnectionsRequest)(nil), // 20: realtime.v1.CountConnectionsRequest
+	(v1.ReportLevel)(0),                // 21: realtime.v1.ReportLevel
+	(*v1.Event)(nil),                   // 22: realtime.v1.Event
+	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
+	(v1.ErrorReason)(0),                // 24: realtime.v1.ErrorReason
+	(*v1.DeliveryReport)(nil),          // 25: realtime.v1.DeliveryReport
+	(*v1.SendWithAckResponse)(nil),     // 26: realtime.v1.SendWithAckResponse
+	(*v1.JoinRoomResponse)(nil),        // 27: realtime.v1.JoinRoomResponse
+	(*v1.LeaveRoomResponse)(nil),       // 28: realtime.v1.LeaveRoomResponse
+	(*v1.DisconnectResponse)(nil),      // 29: realtime.v1.DisconnectResponse
+	(*v1.GetConnectionResponse)(nil),   // 30: realtime.v1.GetConnectionResponse
+	(*v1.ListConnectionsResponse)(nil), // 31: realtime.v1.ListConnectionsResponse
+	(*v1.ListRoomsResponse)(nil),       // 32: realtime.v1.ListRoomsResponse
+	(*structpb.Struct)(nil),            // 33: google.protobuf.Struct
 }
 var file_realtime_cluster_v1_cluster_proto_depIdxs = []int32{
 	1,  // 0: realtime.cluster.v1.Message.call:type_name -> realtime.cluster.v1.Call
-	4,  // 1: realtime.cluster.v1.Message.reply:type_name -> realtime.cluster.v1.Reply
-	7,  // 2: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
-	8,  // 3: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
-	9,  // 4: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
-	10, // 5: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
-	11, // 6: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
-	12, // 7: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
-	13, // 8: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
-	14, // 9: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
-	15, // 10: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
-	16, // 11: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
-	17, // 12: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
+	7,  // 1: realtime.cluster.v1.Message.reply:type_name -> realtime.cluster.v1.Reply
+	10, // 2: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
+	11, // 3: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
+	12, // 4: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
+	13, // 5: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
+	14, // 6: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
+	15, // 7: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
+	16, // 8: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
+	17, // 9: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
+	18, // 10: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
+	19, // 11: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
+	20, // 12: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
 	2,  // 13: realtime.cluster.v1.Call.receipt:type_name -> realtime.cluster.v1.Receipt
 	3,  // 14: realtime.cluster.v1.Call.let_go:type_name -> realtime.cluster.v1.LetGo
-	18, // 15: realtime.cluster.v1.Receipt.level:type_name -> realtime.v1.ReportLevel
-	19, // 16: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
-	20, // 17: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
-	21, // 18: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
-	22, // 19: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
-	23, // 20: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
-	24, // 21: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
-	25, // 22: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
-	26, // 23: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
-	27, // 24: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
-	6,  // 25: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
-	28, // 26: realtime.cluster.v1.Connected.metadata:type_name -> google.protobuf.Struct
-	29, // 27: realtime.cluster.v1.Connected.connected_at:type_name -> google.protobuf.Timestamp
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	4,  // 15: realtime.cluster.v1.Call.revoke:type_name -> realtime.cluster.v1.Revoke
+	21, // 16: realtime.cluster.v1.Receipt.level:type_name -> realtime.v1.ReportLevel
+	5,  // 17: realtime.cluster.v1.Revoke.revocation:type_name -> realtime.cluster.v1.Revocation
+	22, // 18: realtime.cluster.v1.Revoke.last_event:type_name -> realtime.v1.Event
+	23, // 19: realtime.cluster.v1.Revocation.at:type_name -> google.protobuf.Timestamp
+	23, // 20: realtime.cluster.v1.Revocation.until:type_name -> google.protobuf.Timestamp
+	23, // 21: realtime.cluster.v1.Remembered.issued_at:type_name -> google.protobuf.Timestamp
+	24, // 22: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
+	25, // 23: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
+	26, // 24: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
+	27, // 25: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
+	28, // 26: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
+	29, // 27: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
+	30, // 28: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
+	31, // 29: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
+	32, // 30: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
+	9,  // 31: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
+	33, // 32: realtime.cluster.v1.Connected.metadata:type_name -> google.protobuf.Struct
+	23, // 33: realtime.cluster.v1.Connected.connected_at:type_name -> google.protobuf.Timestamp
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_realtime_cluster_v1_cluster_proto_init() }
@@ -1047,8 +1340,13 @@ func file_realtime_cluster_v1_cluster_proto_init() {
 		(*Call_CountConnections)(nil),
 		(*Call_Receipt)(nil),
 		(*Call_LetGo)(nil),
+		(*Call_Revoke)(nil),
 	}
-	file_realtime_cluster_v1_cluster_proto_msgTypes[4].OneofWrappers = []any{
+	file_realtime_cluster_v1_cluster_proto_msgTypes[5].OneofWrappers = []any{
+		(*Revocation_UserId)(nil),
+		(*Revocation_TokenId)(nil),
+	}
+	file_realtime_cluster_v1_cluster_proto_msgTypes[7].OneofWrappers = []any{
 		(*Reply_Report)(nil),
 		(*Reply_Ack)(nil),
 		(*Reply_JoinRoom)(nil),
@@ -1065,7 +1363,7 @@ func file_realtime_cluster_v1_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_cluster_v1_cluster_proto_rawDesc), len(file_realtime_cluster_v1_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
