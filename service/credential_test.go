@@ -36,14 +36,14 @@ func (b *browser) at(begun time.Time, after time.Duration, prefix string) {
 }
 
 // slowly plays a test on virtual time.
-func slowly(t *testing.T, policy service.Policy, play func(t *testing.T, w *world, b *browser, begun time.Time)) {
+func slowly(t *testing.T, policy service.Policy, play func(w *world, b *browser, begun time.Time)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, policy, func(cfg *sio.Config) { cfg.Engine.PingInterval = time.Hour })
 		begun := time.Now()
 		b, _ := join(t, w.door, "")
 		b.patience = time.Hour
-		play(t, w, b, begun)
+		play(w, b, begun)
 		w.close()
 	})
 }
@@ -52,10 +52,10 @@ func TestGraceAfterTheEnd(t *testing.T) {
 	slowly(t, service.Policy{
 		Authenticator: &lasting{lasts: time.Minute},
 		Expiry:        service.Expiry{Grace: 30 * time.Second},
-	}, func(t *testing.T, w *world, b *browser, begun time.Time) {
+	}, func(w *world, b *browser, begun time.Time) {
 		b.at(begun, 90*time.Second, "\x03")
-		if n := w.counter(t, "realtime_gateway_connections_expired_total", "/"); n != 1 {
-			t.Errorf("%v counted", n)
+		if n := w.counter(b.t, "realtime_gateway_connections_expired_total", "/"); n != 1 {
+			b.t.Errorf("%v counted", n)
 		}
 	})
 }
@@ -75,15 +75,15 @@ func TestWarningBeforeTheEnd(t *testing.T) {
 			slowly(t, service.Policy{
 				Authenticator: &lasting{lasts: time.Minute},
 				Expiry:        service.Expiry{Warn: test.warn, Event: test.event},
-			}, func(t *testing.T, w *world, b *browser, begun time.Time) {
+			}, func(w *world, b *browser, begun time.Time) {
 				event := test.event
 				if event == "" {
 					event = "token_expiring"
 				}
 				b.at(begun, test.after, `42["`+event+`",{"expires_at":"2000-01-01T00:01:00.000Z"}]`) // by virtual time
 				b.at(begun, time.Minute, "\x03")
-				if n := w.counter(t, "realtime_gateway_expiry_warnings_total", "/"); n != 1 {
-					t.Errorf("%v counted", n)
+				if n := w.counter(b.t, "realtime_gateway_expiry_warnings_total", "/"); n != 1 {
+					b.t.Errorf("%v counted", n)
 				}
 			})
 		})
@@ -96,15 +96,16 @@ func TestRefreshPutsOffTheEnd(t *testing.T) {
 		Authenticator: &lasting{lasts: time.Minute},
 		Expiry:        service.Expiry{Warn: 20 * time.Second, Grace: 10 * time.Second},
 		Refresh:       service.Refresh{Event: "refresh"},
-	}, func(_ *testing.T, _ *world, b *browser, begun time.Time) {
-		for n := range time.Duration(5) {
-			b.at(begun, (n+1)*40*time.Second, `42["token_expiring",`)
-			if n < 4 {
-				b.send(`427["refresh",{}]`)
-				b.at(begun, (n+1)*40*time.Second, `437[{"expires_at":"`)
-			}
+	}, func(_ *world, b *browser, begun time.Time) {
+		after := time.Duration(0)
+		for range 4 {
+			after += 40 * time.Second
+			b.at(begun, after, `42["token_expiring",`)
+			b.send(`427["refresh",{}]`)
+			b.at(begun, after, `437[{"expires_at":"`)
 		}
-		b.at(begun, (4*40+60+10)*time.Second, "\x03")
+		b.at(begun, after+40*time.Second, `42["token_expiring",`)
+		b.at(begun, after+70*time.Second, "\x03")
 	})
 }
 
@@ -115,13 +116,13 @@ func TestBackendAwayUntilTheGraceIsOver(t *testing.T) {
 		Authenticator: who,
 		Expiry:        service.Expiry{Warn: 20 * time.Second, Grace: 30 * time.Second},
 		Refresh:       service.Refresh{Event: "refresh"},
-	}, func(_ *testing.T, _ *world, b *browser, begun time.Time) {
+	}, func(_ *world, b *browser, begun time.Time) {
 		b.at(begun, 40*time.Second, `42["token_expiring",`)
 		who.broken = true
-		for n := range time.Duration(4) {
-			time.Sleep(time.Until(begun.Add((40 + 10*n) * time.Second)))
+		for after := 40 * time.Second; after < 90*time.Second; after += 10 * time.Second {
+			time.Sleep(time.Until(begun.Add(after)))
 			b.send(`427["refresh",{}]`)
-			b.at(begun, (40+10*n)*time.Second, `437[{"error":{"code":"BACKEND_UNAVAILABLE","reason":"Authentication is unavailable","temporary":true}}]`)
+			b.at(begun, after, `437[{"error":{"code":"BACKEND_UNAVAILABLE","reason":"Authentication is unavailable","temporary":true}}]`)
 		}
 		b.at(begun, 90*time.Second, "\x03")
 	})
@@ -134,13 +135,13 @@ func TestRefreshAtTheLastMoment(t *testing.T) {
 		Authenticator: &lasting{lasts: time.Minute},
 		Expiry:        service.Expiry{Grace: time.Second},
 		Refresh:       service.Refresh{Event: "refresh"},
-	}, func(t *testing.T, w *world, b *browser, begun time.Time) {
+	}, func(w *world, b *browser, begun time.Time) {
 		time.Sleep(time.Until(begun.Add(60*time.Second + 900*time.Millisecond)))
 		b.send(`427["refresh",{}]`)
 		b.at(begun, 61*time.Second, `437[{"expires_at":"2000-01-01T00:02:00.900Z"}]`)
 		b.at(begun, 122*time.Second, "\x03")
-		if n := w.counter(t, "realtime_gateway_connections_expired_total", "/"); n != 1 {
-			t.Errorf("%v counted", n)
+		if n := w.counter(b.t, "realtime_gateway_connections_expired_total", "/"); n != 1 {
+			b.t.Errorf("%v counted", n)
 		}
 	})
 }

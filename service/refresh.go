@@ -98,7 +98,7 @@ func (g *Gateway) renew(ctx context.Context, s *sio.Socket, w *sio.Welcome) ([]s
 		g.settle(ctx, s)
 	}
 	for _, e := range w.Events {
-		_ = s.Emit(e) // is sound, so only the client can have left
+		_ = s.Emit(e) //nolint:contextcheck // is sound, so only the client can have left; and Recovery.Timeout bounds it
 	}
 	return []sio.Arg{expiresArg(is.expiresAt)}, nil
 }
