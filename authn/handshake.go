@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Handshake is what the server knows of a client that wants to connect to a
-// namespace.
+// Handshake is what the server knows of a client that says who it is.
 type Handshake struct {
+	// Cause is what made it do so.
+	Cause Cause
 	// ConnectionID is the id that the connection will have.
 	ConnectionID string
 	// Namespace is where the client wants to go, for example "/".
@@ -15,12 +16,10 @@ type Handshake struct {
 	// Recovering is the id of a lost connection that the client wants back and
 	// has proved to be its own; "" if there is none.
 	Recovering string
-	// Cause is what made the client ask.
-	Cause Cause
-	// Payload is what the client sent with the event that made it ask. It may be
-	// forged. Nil when the client connects.
+	// Payload is what the client sent with the event that is the Cause. It may be
+	// forged, as the Claims may.
 	Payload []Arg
-	// Resident is who the client is already.
+	// Resident is who the client is already, as the server knows it.
 	Resident Resident
 	// Claims may be forged.
 	Claims Claims
@@ -28,14 +27,14 @@ type Handshake struct {
 	Observed Observed
 }
 
-// Cause is what makes a client ask who it is.
+// Cause is what makes a client say who it is.
 type Cause uint8
 
 // The causes.
 const (
-	// CauseConnect: it connects.
+	// CauseConnect: it connects to a namespace.
 	CauseConnect Cause = iota
-	// CauseEvent: it is connected, and nobody knows yet who it is.
+	// CauseEvent: it is connected, and answers the question in an event.
 	CauseEvent
 	// CauseRefresh: it is authenticated, and has a newer credential.
 	CauseRefresh

@@ -70,4 +70,4 @@ func argMessages(args []sio.Arg) []*realtimev1.Arg {
 	return messages
 }
 
-func argMessage(arg sio.Arg) *realtimev1.Arg { return wire.ArgMessage(authn.Arg(arg)) }
+func argMessage(arg sio.Arg) *realtimev1.Arg { return wire.Message(authn.Arg(arg)) }

@@ -26,14 +26,11 @@ func questionOf(h authn.Handshake) (*realtimev1.AuthenticateRequest, error) {
 			return nil, fmt.Errorf("metadata: %w", err)
 		}
 	}
-	question := &realtimev1.AuthenticateRequest{
+	return &realtimev1.AuthenticateRequest{
 		Context:                on,
 		Handshake:              wire.Handshake(h),
 		RecoveringConnectionId: h.Recovering,
 		Cause:                  causes[h.Cause],
-	}
-	for _, arg := range h.Payload {
-		question.Payload = append(question.Payload, wire.ArgMessage(arg))
-	}
-	return question, nil
+		Payload:                wire.Payload(h.Payload),
+	}, nil
 }

@@ -91,10 +91,22 @@ func Arg(a *realtimev1.Arg) (authn.Arg, error) {
 	return arg, nil
 }
 
-// ArgMessage is the way back: the message for an argument of a client.
-func ArgMessage(arg authn.Arg) *realtimev1.Arg {
+// Payload returns the messages for what a client sent with an event.
+func Payload(args []authn.Arg) []*realtimev1.Arg {
+	messages := make([]*realtimev1.Arg, len(args))
+	for i, arg := range args {
+		messages[i] = Message(arg)
+	}
+	return messages
+}
+
+// Message is the argument as backends get it.
+func Message(arg authn.Arg) *realtimev1.Arg {
 	if arg.Binary != nil {
 		return &realtimev1.Arg{Kind: &realtimev1.Arg_Binary{Binary: arg.Binary}}
 	}
-	return &realtimev1.Arg{Kind: &realtimev1.Arg_Json{Json: string(arg.JSON)}, Attachments: arg.Attachments}
+	return &realtimev1.Arg{
+		Kind:        &realtimev1.Arg_Json{Json: string(arg.JSON)},
+		Attachments: arg.Attachments,
+	}
 }
