@@ -28,11 +28,17 @@ func (s *backendServer) Authenticate(
 	if s.backend.Authenticate == nil {
 		return s.UnimplementedRealtimeBackendServer.Authenticate(ctx, req)
 	}
+	payload, err := argsFromProto(req.GetPayload())
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "payload, %v", err)
+	}
 	accept, err := s.backend.Authenticate(ctx, AuthRequest{
 		RequestContext: requestContextFromProto(req.GetContext()),
 		Handshake:      handshakeFromProto(req.GetHandshake()),
 
 		RecoveringConnectionID: req.GetRecoveringConnectionId(),
+		Cause:                  req.GetCause(),
+		Payload:                payload,
 	})
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal.proto()

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"log/slog"
 	"time"
+
+	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 )
 
 // Backend is the application's side of realtime-server: functions that the
@@ -95,7 +97,25 @@ type AuthRequest struct {
 	// connection and wants it back; empty for all others. If it is accepted as
 	// the same user, it has that id again instead of ConnectionID.
 	RecoveringConnectionID string
+	// Cause is what made the client ask.
+	Cause AuthCause
+	// Payload is what the client sent with the event that is the Cause, as in
+	// [Event].Args. It may be forged, as the Claims may.
+	Payload []any
 }
+
+// AuthCause is what makes a client ask who it is.
+type AuthCause = realtimev1.AuthenticateCause
+
+// The causes.
+const (
+	// CauseConnect: it connects to a namespace.
+	CauseConnect = realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_CONNECT
+	// CauseEvent: it is connected, and emitted `authenticate`.
+	CauseEvent = realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_EVENT
+	// CauseRefresh: it is authenticated, and emitted `refresh`.
+	CauseRefresh = realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_REFRESH
+)
 
 // Accept lets a client in.
 type Accept struct {
@@ -104,6 +124,7 @@ type Accept struct {
 	Metadata  map[string]any // private to backends; anything that JSON can hold
 	ExpiresAt time.Time      // when the credential ends; zero means never
 	Events    []Event        // what the client receives first
+	TokenID   string         // names the credential for [Client.RevokeToken]; not the secret itself
 }
 
 // ConnectedRequest tells of a client that was accepted.

@@ -110,6 +110,7 @@ func TestAuthenticateAccepts(t *testing.T) {
 				UserID: "u1", Rooms: []string{"a"}, ExpiresAt: noon,
 				Metadata: map[string]any{"roles": []string{"admin"}},
 				Events:   []realtime.Event{realtime.NewEvent("hello", "you")},
+				TokenID:  "t-1",
 			}, nil
 		},
 	})
@@ -118,6 +119,8 @@ func TestAuthenticateAccepts(t *testing.T) {
 		Handshake: handshakeMessage,
 
 		RecoveringConnectionId: "c0",
+		Cause:                  realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_EVENT,
+		Payload:                []*realtimev1.Arg{jsonArg(`{"token":"t"}`)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,6 +130,8 @@ func TestAuthenticateAccepts(t *testing.T) {
 		Handshake:      handshake,
 
 		RecoveringConnectionID: "c0",
+		Cause:                  realtime.CauseEvent,
+		Payload:                []any{json.RawMessage(`{"token":"t"}`)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -135,6 +140,7 @@ func TestAuthenticateAccepts(t *testing.T) {
 		UserId: "u1", Rooms: []string{"a"}, ExpiresAt: timestamppb.New(noon),
 		Metadata: mustStruct(t, map[string]any{"roles": []any{"admin"}}),
 		Events:   []*realtimev1.Event{{Name: "hello", Args: []*realtimev1.Arg{jsonArg(`"you"`)}}},
+		TokenId:  "t-1",
 	}
 	wantProto(t, &realtimev1.AuthenticateResponse{
 		Result: &realtimev1.AuthenticateResponse_Accept{Accept: accept},

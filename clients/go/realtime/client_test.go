@@ -141,6 +141,28 @@ func TestCalls(t *testing.T) {
 		reply: &realtimev1.DisconnectResponse{},
 		want:  int64(0),
 	}, {
+		name: "revoke a user",
+		call: func(ctx context.Context, c *realtime.Client) (any, error) {
+			return c.RevokeUser(ctx, "u1", realtime.InAllNamespaces(), realtime.WithReason("password changed"),
+				realtime.WithReconnect(), realtime.WithLastEvent(realtime.NewEvent("bye")))
+		},
+		sent: &realtimev1.RevokeUserRequest{
+			AllNamespaces: true, UserId: "u1", Reason: "password changed",
+			AllowReconnect: true, LastEvent: &realtimev1.Event{Name: "bye"},
+		},
+		reply: &realtimev1.RevokeUserResponse{Matched: 2},
+		want:  int64(2),
+	}, {
+		name: "revoke a token",
+		call: func(ctx context.Context, c *realtime.Client) (any, error) {
+			return c.RevokeToken(ctx, "t1", realtime.InNamespace("/chat"), realtime.Until(time.Unix(1000, 0)))
+		},
+		sent: &realtimev1.RevokeTokenRequest{
+			Namespace: "/chat", TokenId: "t1", Until: timestamppb.New(time.Unix(1000, 0)),
+		},
+		reply: &realtimev1.RevokeTokenResponse{Matched: 1},
+		want:  int64(1),
+	}, {
 		name: "get a connection",
 		call: func(ctx context.Context, c *realtime.Client) (any, error) {
 			return c.GetConnection(ctx, "/chat", "c1")
@@ -211,6 +233,14 @@ func TestEventThatCannotBeEncodedIsNotSent(t *testing.T) {
 		},
 		"Disconnect": func(ctx context.Context, c *realtime.Client) error {
 			_, err := c.Disconnect(ctx, realtime.Users("u1"), realtime.WithLastEvent(event))
+			return err
+		},
+		"RevokeUser": func(ctx context.Context, c *realtime.Client) error {
+			_, err := c.RevokeUser(ctx, "u1", realtime.WithLastEvent(event))
+			return err
+		},
+		"RevokeToken": func(ctx context.Context, c *realtime.Client) error {
+			_, err := c.RevokeToken(ctx, "t1", realtime.WithLastEvent(event))
 			return err
 		},
 	}

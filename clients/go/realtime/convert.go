@@ -47,7 +47,7 @@ func handshakeFromProto(h *realtimev1.Handshake) Handshake {
 }
 
 func (a Accept) proto() (*realtimev1.AuthenticateResponse, error) {
-	accept := &realtimev1.Accept{UserId: a.UserID, Rooms: a.Rooms}
+	accept := &realtimev1.Accept{UserId: a.UserID, Rooms: a.Rooms, TokenId: a.TokenID}
 	var err error
 	if accept.Events, err = eventsProto(a.Events); err != nil {
 		return nil, err

@@ -129,15 +129,23 @@ func jsonArg(text []byte, attachments [][]byte) *realtimev1.Arg {
 }
 
 func eventFromProto(event *realtimev1.Event) (Event, error) {
-	e := Event{Name: event.GetName()}
-	for i, a := range event.GetArgs() {
+	args, err := argsFromProto(event.GetArgs())
+	if err != nil {
+		return Event{}, fmt.Errorf("event %q, %w", event.GetName(), err)
+	}
+	return Event{Name: event.GetName(), Args: args}, nil
+}
+
+func argsFromProto(args []*realtimev1.Arg) ([]any, error) {
+	var out []any
+	for i, a := range args {
 		arg, err := argFromProto(a)
 		if err != nil {
-			return Event{}, fmt.Errorf("event %q, argument %d: %w", e.Name, i, err)
+			return nil, fmt.Errorf("argument %d: %w", i, err)
 		}
-		e.Args = append(e.Args, arg)
+		out = append(out, arg)
 	}
-	return e, nil
+	return out, nil
 }
 
 func argFromProto(arg *realtimev1.Arg) (any, error) {
