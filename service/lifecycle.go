@@ -42,7 +42,8 @@ func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
 const settlePatience = time.Second
 
 // settle waits until the connection is reached from everywhere, so that a
-// backend that is told of it can send to it through any node.
+// backend that is told of it can send to it through any node; and until the node
+// that it came from, dead or alive, has no part in it.
 func (g *Gateway) settle(ctx context.Context, s *sio.Socket) {
 	ctx, cancel := context.WithTimeout(ctx, settlePatience)
 	defer cancel()
@@ -58,6 +59,7 @@ func (g *Gateway) settle(ctx context.Context, s *sio.Socket) {
 		groups = append(groups, sio.Group{Namespace: namespace, Kind: sio.GroupRoom, Name: room})
 	}
 	g.peers.Settle(ctx, groups...)
+	g.registry.Settled(ctx, s.ID())
 }
 
 // apply does what the backend answered, all of it or nothing.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,33 +46,43 @@ type lostConnection struct {
 	generation uint64
 }
 
-// Lost tells backends of connections whose node has died (registry.Hooks.Dead).
-// After an error some were not told. What a backend has answered is not repeated,
-// whatever the answer; what may not have reached it is.
-func (g *Gateway) Lost(ctx context.Context, node registry.Node, records []registry.Record) error {
+// Lost tells backends of connections whose node has died (registry.Hooks.Dead),
+// and returns of how many they know now. After an error some were not told. What a
+// backend has answered is not repeated, whatever the answer; what may not have
+// reached it is.
+func (g *Gateway) Lost(ctx context.Context, node registry.Node, records []registry.Record) (told int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lostPatience)
 	defer cancel()
 	var telling errgroup.Group
 	telling.SetLimit(lostAtOnce)
+	var count atomic.Int64
 	for _, r := range g.ended(ctx, node, records) {
-		telling.Go(func() error { return g.tellLost(ctx, node, r) })
+		telling.Go(func() error {
+			told, err := g.tellLost(ctx, node, r)
+			if told {
+				count.Add(1)
+			}
+			return err
+		})
 	}
-	return telling.Wait()
+	err = telling.Wait()
+	return int(count.Load()), err
 }
 
-// tellLost tells of one connection, until its backend has answered.
-func (g *Gateway) tellLost(ctx context.Context, node registry.Node, r registry.Record) error {
+// tellLost tells of one connection, until its backend has answered. It is false if
+// there is nobody to tell, or somebody was told before.
+func (g *Gateway) tellLost(ctx context.Context, node registry.Node, r registry.Record) (told bool, err error) {
 	if g.lost.has(node, r) {
-		return nil
+		return false, nil
 	}
 	known := knownOf(r)
 	policy, ok := g.policies[known.GetPattern()]
 	if !ok {
 		g.log.report(ctx, trouble{"", "lost"}, fmt.Errorf("namespace %q of node %s is none of ours", known.GetPattern(), node.ID))
-		return nil
+		return false, nil
 	}
 	if policy.Backend == nil {
-		return nil
+		return false, nil
 	}
 	for attempt := 1; ; attempt++ {
 		_, err := policy.Backend.OnDisconnected(ctx, lostRequest(node, r, known, attempt))
@@ -85,10 +96,10 @@ func (g *Gateway) tellLost(ctx context.Context, node registry.Node, r registry.R
 			g.log.report(ctx, trouble{known.GetPattern(), "lost"}, failed.cause)
 		}
 		if answered {
-			return nil
+			return true, nil
 		}
 		if !pause(ctx, attempt) {
-			return errors.Join(ctx.Err(), failed.cause)
+			return false, errors.Join(ctx.Err(), failed.cause)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func TestLost(t *testing.T) {
 	})
 	began := time.Now().Add(-time.Minute)
 	plain := connected(t, &clusterv1.Connected{Pattern: "/"})
-	err = w.Lost(t.Context(), registry.Node{ID: "dead", Generation: 42}, []registry.Record{
+	told, err := w.Lost(t.Context(), registry.Node{ID: "dead", Generation: 42}, []registry.Record{
 		{ID: "whole", Namespace: "/team-a", User: "ada", Value: connected(t, &clusterv1.Connected{
 			Pattern: "^/team-", Metadata: metadata, ConnectedAt: timestamppb.New(began),
 		})},
@@ -104,8 +104,8 @@ func TestLost(t *testing.T) {
 		{ID: "quiet", Namespace: "/quiet", Value: connected(t, &clusterv1.Connected{Pattern: "/quiet"})},
 		{ID: "foreign", Namespace: "/foreign", Value: connected(t, &clusterv1.Connected{Pattern: "/foreign"})},
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || told != 4 {
+		t.Fatalf("told of %d connections, want 4; %v", told, err)
 	}
 	for id, want := range map[string][]int32{
 		"whole": {1}, "away": {1, 2, 3}, "broken": {1}, "garbled": {1}, "quiet": nil, "foreign": nil,
@@ -134,7 +134,12 @@ func TestLostGoesOn(t *testing.T) {
 	page := []registry.Record{{ID: "there", Namespace: "/", Value: value}, {ID: "away", Namespace: "/", Value: value}}
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
-	go func() { failed <- w.Lost(ctx, node, page) }()
+	told := 0
+	go func() {
+		var err error
+		told, err = w.Lost(ctx, node, page)
+		failed <- err
+	}()
 	for w.counted(t, "OK") == 0 || w.counted(t, "BACKEND_UNAVAILABLE") == 0 {
 		runtime.Gosched()
 	}
@@ -142,8 +147,12 @@ func TestLostGoesOn(t *testing.T) {
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Fatalf("the end of the node is %v", err)
 	}
-	if err := w.Lost(t.Context(), node, page); err != nil {
+	again, err := w.Lost(t.Context(), node, page)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if told != 1 || again != 1 {
+		t.Errorf("told of %d connections, and then of %d, want 1 each time", told, again)
 	}
 	if n := len(w.attempts("there")); n != 1 {
 		t.Errorf("there was told %d times", n)
@@ -161,11 +170,11 @@ func TestLostAndBack(t *testing.T) {
 		return former.GetNamespace() == "/" && former.GetId() == "back" && former.GetNodeId() == "dead" && proto.Equal(former.GetConnectedAt(), began)
 	})
 	plain := connected(t, &clusterv1.Connected{Pattern: "/", ConnectedAt: began})
-	err := w.Lost(t.Context(), registry.Node{ID: "dead", Generation: 42}, []registry.Record{
+	told, err := w.Lost(t.Context(), registry.Node{ID: "dead", Generation: 42}, []registry.Record{
 		{ID: "back", Namespace: "/", Value: plain}, {ID: "gone", Namespace: "/", Value: plain},
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || told != 1 {
+		t.Fatalf("told of %d connections, want 1; %v", told, err)
 	}
 	if back, gone := w.attempts("back"), w.attempts("gone"); len(back) != 0 || len(gone) != 1 {
 		t.Errorf("told of who is back %d times, and of who is gone %d times", len(back), len(gone))

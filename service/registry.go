@@ -16,6 +16,9 @@ import (
 type Registry interface {
 	Put(r registry.Record)
 	Remove(id string, of any)
+	// Settled waits until nobody tells any more that a connection that came from
+	// another node has ended there.
+	Settled(ctx context.Context, id string)
 	// Told says whether others tell, or have told, that a connection has ended.
 	Told(ctx context.Context, id string) bool
 }
@@ -26,6 +29,8 @@ type unregistered struct{}
 func (unregistered) Put(registry.Record) {}
 
 func (unregistered) Remove(string, any) {}
+
+func (unregistered) Settled(context.Context, string) {}
 
 func (unregistered) Told(context.Context, string) bool { return false }
 
@@ -40,5 +45,16 @@ func recordOf(s *sio.Socket) registry.Record {
 		Metadata:    memberOf(s).metadata,
 		ConnectedAt: timestamppb.New(s.ConnectedAt()),
 	})
-	return registry.Record{ID: s.ID(), Namespace: s.Namespace().Name(), User: s.User(), Value: value, Of: s}
+	return registry.Record{
+		ID: s.ID(), Namespace: s.Namespace().Name(), User: s.User(), Value: value, Move: moveOf(s), Of: s,
+	}
+}
+
+// moveOf is where a client that is back came from, nil if it never was elsewhere.
+func moveOf(s *sio.Socket) *registry.Move {
+	former := s.Former()
+	if former.At == 0 {
+		return nil
+	}
+	return &registry.Move{From: former.Nodes, At: former.At}
 }

@@ -55,23 +55,24 @@ func (h *shared) claim(ctx context.Context, s *Socket) {
 	s.track.comeback = nil // unless it succeeds
 	ctx, cancel := h.patience(ctx)
 	defer cancel()
-	data, end, err := h.journal.Take(ctx, pid)
+	got, err := h.journal.Take(ctx, pid)
 	if err != nil {
 		s.countRecovery(outUnavailable)
 		return
 	}
-	a, outcome := h.read(s, pid, data)
+	a, outcome := h.read(s, pid, got.Ticket)
 	if outcome != "" {
 		s.countRecovery(outcome)
 		return
 	}
-	last, _ := parseOffset(end) // zero if there are no entries
+	last, _ := parseOffset(got.End) // zero if there are no entries
 	if !h.await(ctx, last) {
 		h.guests.giveBack(a)
 		s.countRecovery(outUnavailable)
 		return
 	}
 	c.absentee, c.reader, c.taken = a, newReader(a.id, a.user, &a.stays), true
+	c.former = &got.Former
 	s.track.comeback = c
 	_ = s.gather(c) // what stands in the way will do so again
 }

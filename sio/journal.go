@@ -21,9 +21,8 @@ type Journal interface {
 	// Find returns a ticket, nil if there is none.
 	Find(ctx context.Context, pid string) (ticket []byte, err error)
 	// Take has the server that keeps a ticket let go of it (Server.LetGo), and then
-	// takes it for this one. Of several callers one gets it; it is nil for the
-	// others. end is the id of the last entry.
-	Take(ctx context.Context, pid string) (ticket []byte, end string, err error)
+	// takes it for this one. Of several callers one gets it; the others get nothing.
+	Take(ctx context.Context, pid string) (Taken, error)
 	// Drop ends the keeping of tickets that this server keeps.
 	Drop(ctx context.Context, pids []string) error
 }
@@ -33,6 +32,22 @@ type Ticket struct {
 	PID  string // a secret of the client
 	Data []byte
 	Life time.Duration
+}
+
+// Taken is a ticket that was taken.
+type Taken struct {
+	Ticket []byte // nil if there is none, or somebody else has it
+	// End is the id of the last entry of the Journal.
+	End    string
+	Former Former
+}
+
+// Former is where a client was before it came back.
+type Former struct {
+	// Nodes had it, or may have had it: the last one first.
+	Nodes []string
+	// At grows with each time that it comes back.
+	At uint64
 }
 
 // Entry is an entry of a Journal.

@@ -17,7 +17,8 @@ type track struct {
 
 	// Guarded by recovery.mu.
 	recovered bool
-	pid       string // "" before the client is let in
+	former    *Former // nil unless it came by way of a Journal
+	pid       string  // "" before the client is let in
 	// since and last are as in absentee.
 	since, last offset
 	stays       stays
@@ -34,6 +35,7 @@ type comeback struct {
 	size     int // of their frames
 	upTo     offset
 	taken    bool // the absentee is this server's, and nobody else can come back as it
+	former   *Former
 }
 
 // The outcomes of a client's attempt to come back.
@@ -79,6 +81,15 @@ func (s *Socket) Recovered() bool {
 	s.namespace.recovery.lock()
 	defer s.namespace.recovery.unlock()
 	return s.track.recovered
+}
+
+// Former is where a client that is back was before, as its Journal knows; zero
+// without one, and for a client that is not back. It is settled as Recovered is.
+func (s *Socket) Former() Former {
+	if !s.Recovered() || s.track.former == nil {
+		return Former{}
+	}
+	return *s.track.former
 }
 
 // recall looks for the absentee that a client claims to be.
@@ -226,7 +237,7 @@ func (s *Socket) comeBack(w *Welcome, first []*outgoing) (rooms []string) {
 	}
 	s.track.comeback = c
 	s.member.ID, s.member.Origin = a.id, TagOf(a.id)
-	s.track.recovered, s.track.pid = true, a.pid
+	s.track.recovered, s.track.former, s.track.pid = true, c.former, a.pid
 	s.track.since, s.track.last, s.track.stays = a.since, a.last, a.stays.clone()
 	return rooms
 }

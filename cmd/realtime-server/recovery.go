@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -37,7 +35,8 @@ func (p *parts) shareRecovery(cfg *Config, life int64, log *slog.Logger, reg pro
 	if !r.Enabled || r.Store != sio.StoreRedis {
 		return
 	}
-	h := &holders{self: fmt.Sprintf("%s.%d", p.registry.Tag(), life), parts: p}
+	self := p.registry.Self()
+	h := &holders{self: journal.Holder{Tag: self.Tag, Life: life, Node: self.ID}, parts: p}
 	p.journal = journal.New(journal.Params{
 		Client: p.bus.Client(),
 		Prefix: cfg.Redis.Prefix,
@@ -58,23 +57,21 @@ func (p *parts) shareRecovery(cfg *Config, life int64, log *slog.Logger, reg pro
 
 // holders are the nodes that hold tickets.
 type holders struct {
-	// self is what this process is called in tickets. It does not change, or the
-	// process would hold none of those that it has written: should another node
-	// have had its tag, it is merely not asked to let go.
-	self  string
+	// self is this process. Should another node have had its tag, it is merely not
+	// asked to let go.
+	self  journal.Holder
 	parts *parts
 }
 
 // letGo has a node let go of a client. One that is dead does not answer, and is
 // not waited for.
-func (h *holders) letGo(ctx context.Context, holder, pid string) {
+func (h *holders) letGo(ctx context.Context, holder journal.Holder, pid string) {
 	if holder == h.self {
 		h.parts.sockets.LetGo(ctx, pid)
 		return
 	}
-	tag, _, _ := strings.Cut(holder, ".")
 	_, _ = h.parts.cluster.Ask(ctx, cluster.Asking{ // what it has written counts, whether or not it answers
-		To:   cluster.NodeOf(tag),
+		To:   cluster.NodeOf(holder.Tag),
 		Call: &clusterv1.Call{Request: &clusterv1.Call_LetGo{LetGo: &clusterv1.LetGo{Pid: pid}}},
 		Take: func(string, *clusterv1.Reply) {},
 	})

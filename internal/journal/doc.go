@@ -13,4 +13,5 @@
 //	append.go   adding entries
 //	reader.go   hearing of entries, from where this node was
 //	tickets.go  keeping, finding and taking tickets
+//	holder.go   who holds a ticket
 package journal

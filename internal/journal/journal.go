@@ -20,7 +20,7 @@ type Params struct {
 	// Prefix begins the names of keys.
 	Prefix string
 	// Holder is what this life of this node is called in tickets.
-	Holder string
+	Holder Holder
 	// MaxAge and MaxEntries are how old entries become, and how many there are, about.
 	MaxAge     time.Duration
 	MaxEntries int
@@ -29,7 +29,7 @@ type Params struct {
 	// Listener hears of entries.
 	Listener Listener
 	// LetGo has the node that holds a ticket let go of it, as sio.Server.LetGo says.
-	LetGo   func(ctx context.Context, holder, pid string)
+	LetGo   func(ctx context.Context, holder Holder, pid string)
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }
@@ -45,6 +45,7 @@ type Listener interface {
 type Journal struct {
 	Params // immutable
 
+	holder    string // as tickets call this node
 	metrics   *metrics
 	following atomic.Bool            // the reader has reached the present, and Redis is there
 	position  atomic.Pointer[string] // the last entry that was read; "" before
@@ -57,7 +58,7 @@ var _ sio.Journal = (*Journal)(nil)
 
 // New makes one that does not read yet.
 func New(p Params) *Journal {
-	j := &Journal{Params: p, metrics: newMetrics(p.Metrics)}
+	j := &Journal{Params: p, holder: p.Holder.String(), metrics: newMetrics(p.Metrics)}
 	j.position.Store(new(string))
 	return j
 }

@@ -94,7 +94,7 @@ func TestNotRecovered(t *testing.T) {
 			v.readTo(a.emit(sio.Target{Rooms: []string{"r"}}))
 			sid := v.sid
 			v.leave(0)
-			w.letGo(t.Context(), "aaaa", v.pid)
+			w.letGo(t.Context(), Holder{Tag: "aaaa"}, v.pid)
 			missed := a.emit(sio.Target{Rooms: []string{"r"}})
 			test(w, a, b, v)
 			if v.mustEnter(b); v.recovered || v.sid == sid {
@@ -136,7 +136,7 @@ func TestTooLate(t *testing.T) {
 	a, b := w.start("aaaa", w.redis.Address()), w.start("bbbb", w.redis.Address())
 	v := a.enter("u", "r")
 	v.leave(0)
-	w.letGo(t.Context(), "aaaa", v.pid)
+	w.letGo(t.Context(), Holder{Tag: "aaaa"}, v.pid)
 	for a.journal.Client.Exists(t.Context(), a.journal.ticket(v.pid)).Val() > 0 {
 		b.emit(sio.Target{Everyone: true})
 	}
@@ -155,7 +155,7 @@ func TestWithoutRedis(t *testing.T) {
 	first := a.emit(sio.Target{Rooms: []string{"r"}})
 	gone.readTo(first)
 	gone.leave(0)
-	w.letGo(t.Context(), "aaaa", gone.pid)
+	w.letGo(t.Context(), Holder{Tag: "aaaa"}, gone.pid)
 	proxy.Refuse(true)
 	proxy.Cut()
 	for a.journal.following.Load() {

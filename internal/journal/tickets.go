@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -10,7 +11,8 @@ import (
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
 
-// The fields of a ticket.
+// The fields of a ticket that are read one by one. A third, "f", has those who held
+// it before, the last one first.
 const (
 	fieldHolder = "h"
 	fieldTicket = "t"
@@ -28,14 +30,26 @@ redis.call('HSET', KEYS[1], 'h', ARGV[1], 't', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`
 	// take takes what a ticket says, and leaves that it is held: what its last
-	// holder still writes is refused. ARGV: holder, milliseconds.
+	// holder still writes is refused. It returns who held it, up to four, for each
+	// may have died before it could take note of those before it; and the time,
+	// which is later than that of any taking before. ARGV: holder, milliseconds.
 	take = `
 local ticket = redis.call('HGET', KEYS[1], 't')
 if not ticket then return false end
+local former = {}
+local known = {[ARGV[1]] = true}
+for holder in string.gmatch((redis.call('HGET', KEYS[1], 'h') or '') .. ' ' .. (redis.call('HGET', KEYS[1], 'f') or ''), '%S+') do
+  if not known[holder] and #former < 4 then
+    known[holder] = true
+    former[#former + 1] = holder
+  end
+end
+former = table.concat(former, ' ')
 redis.call('HDEL', KEYS[1], 't')
-redis.call('HSET', KEYS[1], 'h', ARGV[1])
+redis.call('HSET', KEYS[1], 'h', ARGV[1], 'f', former)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return ticket`
+local time = redis.call('TIME')
+return {ticket, former, string.format('%.0f', time[1] * 1000000 + time[2])}`
 	// drop ends a ticket unless somebody else holds it. ARGV: holder.
 	drop = `
 if redis.call('HGET', KEYS[1], 'h') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -47,7 +61,7 @@ func (j *Journal) Save(ctx context.Context, tickets []sio.Ticket) (taken []strin
 	commands := make([]*redis.Cmd, len(tickets))
 	_, err = j.Client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, t := range tickets {
-			commands[i] = p.Eval(ctx, save, []string{j.ticket(t.PID)}, j.Holder, t.Data, t.Life.Milliseconds())
+			commands[i] = p.Eval(ctx, save, []string{j.ticket(t.PID)}, j.holder, t.Data, t.Life.Milliseconds())
 		}
 		return nil
 	})
@@ -79,7 +93,7 @@ func (j *Journal) Find(ctx context.Context, pid string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.letGo(ctx, holder, pid)
+	j.letGo(ctx, parseHolder(holder), pid)
 	return j.find(ctx, pid)
 }
 
@@ -93,28 +107,28 @@ func (j *Journal) find(ctx context.Context, pid string) ([]byte, error) {
 
 // Take implements sio.Journal. Of the time that there is, the node that holds the ticket
 // gets half.
-func (j *Journal) Take(ctx context.Context, pid string) (ticket []byte, end string, err error) {
+func (j *Journal) Take(ctx context.Context, pid string) (sio.Taken, error) {
 	holder, err := j.Client.HGet(ctx, j.ticket(pid), fieldHolder).Result()
 	if errors.Is(err, redis.Nil) {
-		return nil, "", nil
+		return sio.Taken{}, nil
 	}
 	if err != nil {
-		return nil, "", err
+		return sio.Taken{}, err
 	}
-	j.letGo(ctx, holder, pid)
-	ticket, err = j.take(ctx, pid)
-	if err != nil || ticket == nil {
-		return nil, "", err
+	j.letGo(ctx, parseHolder(holder), pid)
+	got, err := j.take(ctx, pid)
+	if err != nil || got.Ticket == nil {
+		return sio.Taken{}, err
 	}
 	j.metrics.tickets.WithLabelValues(tookOver).Inc()
-	end, err = j.Client.Get(ctx, j.last()).Result()
+	got.End, err = j.Client.Get(ctx, j.last()).Result()
 	if errors.Is(err, redis.Nil) {
 		err = nil // it was emptied: whoever waits for the end waits in vain
 	}
-	return ticket, end, err
+	return got, err
 }
 
-func (j *Journal) letGo(ctx context.Context, holder, pid string) {
+func (j *Journal) letGo(ctx context.Context, holder Holder, pid string) {
 	patience := j.CallTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = time.Until(deadline) / 2
@@ -124,19 +138,27 @@ func (j *Journal) letGo(ctx context.Context, holder, pid string) {
 	j.LetGo(ctx, holder, pid)
 }
 
-func (j *Journal) take(ctx context.Context, pid string) ([]byte, error) {
-	ticket, err := j.Client.Eval(ctx, take, []string{j.ticket(pid)}, j.Holder, j.MaxAge.Milliseconds()).Text()
+func (j *Journal) take(ctx context.Context, pid string) (got sio.Taken, err error) {
+	reply, err := j.Client.Eval(ctx, take, []string{j.ticket(pid)}, j.holder, j.MaxAge.Milliseconds()).StringSlice()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil
+		return got, nil
 	}
-	return []byte(ticket), err
+	if err == nil && len(reply) != 3 {
+		err = errors.New("what was taken makes no sense")
+	}
+	if err != nil {
+		return got, err
+	}
+	got.Ticket, got.Former.Nodes = []byte(reply[0]), nodesOf(reply[1])
+	got.Former.At, _ = strconv.ParseUint(reply[2], 10, 64)
+	return got, nil
 }
 
 // Drop implements sio.Journal.
 func (j *Journal) Drop(ctx context.Context, pids []string) error {
 	_, err := j.Client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, pid := range pids {
-			p.Eval(ctx, drop, []string{j.ticket(pid)}, j.Holder)
+			p.Eval(ctx, drop, []string{j.ticket(pid)}, j.holder)
 		}
 		return nil
 	})

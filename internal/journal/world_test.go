@@ -30,7 +30,7 @@ type world struct {
 	recover sio.Recovery
 
 	mu    sync.Mutex
-	nodes map[string]*node // by holder
+	nodes map[string]*node // by tag
 }
 
 func newWorld(t *testing.T) *world {
@@ -81,7 +81,7 @@ func (w *world) start(name, redis string) *node {
 	}
 	n := &node{Server: server, world: w, name: name, bus: bus}
 	n.journal = New(Params{
-		Client: bus.Client(), Prefix: "test", Holder: name,
+		Client: bus.Client(), Prefix: "test", Holder: Holder{Tag: name, Node: "node-" + name},
 		MaxAge: cfg.Recovery.MaxDisconnection, MaxEntries: cfg.Recovery.MaxEvents,
 		CallTimeout: time.Second, Listener: n, LetGo: w.letGo,
 		Log: log, Metrics: prometheus.NewRegistry(),
@@ -98,9 +98,9 @@ func (w *world) start(name, redis string) *node {
 }
 
 // letGo asks a node as another one would.
-func (w *world) letGo(ctx context.Context, holder, pid string) {
+func (w *world) letGo(ctx context.Context, holder Holder, pid string) {
 	w.mu.Lock()
-	n := w.nodes[holder]
+	n := w.nodes[holder.Tag]
 	w.mu.Unlock()
 	if n != nil {
 		n.LetGo(ctx, pid)

@@ -102,7 +102,7 @@ func TestEveryActAsksForTheGeneration(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := make(chan error, 1)
-	c := h.prepare("c", Hooks{Dead: func(ctx context.Context, dead Node, records []Record) error {
+	c := h.prepare("c", Hooks{Dead: func(ctx context.Context, dead Node, records []Record) (int, error) {
 		late <- s.write(ctx, old.key, put)
 		return h.noteDead("c")(ctx, dead, records)
 	}})
@@ -179,9 +179,9 @@ func TestFailedPageIsToldAgain(t *testing.T) {
 	h := newHouse(t, connect(t, server))
 	h.cfg.Page = 50
 	calls := 0
-	heir := h.prepare("heir", Hooks{Dead: func(ctx context.Context, dead Node, records []Record) error {
+	heir := h.prepare("heir", Hooks{Dead: func(ctx context.Context, dead Node, records []Record) (int, error) {
 		if calls++; calls == 2 {
-			return errors.New("backend is away")
+			return 0, errors.New("backend is away")
 		}
 		return h.noteDead("heir")(ctx, dead, records)
 	}})
@@ -263,7 +263,7 @@ func TestLeaveWhileTelling(t *testing.T) {
 	h := newHouse(t, connect(t, server))
 	h.cfg.Page = 50
 	begun, goOn := make(chan struct{}, 100), make(chan struct{})
-	teller := h.prepare("teller", Hooks{Dead: func(ctx context.Context, dead Node, records []Record) error {
+	teller := h.prepare("teller", Hooks{Dead: func(ctx context.Context, dead Node, records []Record) (int, error) {
 		begun <- struct{}{}
 		<-goOn
 		return h.noteDead("teller")(ctx, dead, records)

@@ -44,6 +44,27 @@
 // Redis loses its data, then living nodes write all of theirs again, under a new
 // generation; the connections of nodes that were dead by then are lost.
 //
+// # Connections that move
+//
+// A client may get its connection back at another node ([Record.Move]). What its
+// former nodes have of it then counts no more: after the new node has written its
+// own record it removes theirs, in the same batch, and [Registry.Settled] waits
+// for that. So the end is told once, whichever of the nodes dies, and in whatever order:
+//
+//   - the former one is dead: who claims it, before or after, finds nothing to tell.
+//     A claimer looks once more before it tells of a page; what it told before the
+//     connection came had ended, and begins anew.
+//   - the former one hangs: it is rid of the record, and tells the end of its part
+//     if it goes on in time. Otherwise it is fenced, and tells nothing.
+//   - the new one dies as well: its record is told. If it died before it could
+//     write, then the next node to which the client comes removes both.
+//   - the connection has come back meanwhile: [Move.At] says which record is newer,
+//     so what is written late removes nothing.
+//
+// If the new node is killed between its record and the removal, both are told.
+//
+// # Redis
+//
 // Redis should keep these keys (maxmemory-policy noeviction). What is evicted
 // is written again by its node; what is evicted of a dead node is lost.
 package registry

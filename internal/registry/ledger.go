@@ -27,6 +27,15 @@ type ledger struct {
 	epoch uint32
 	// surrendered are connections that others tell of.
 	surrendered map[string]struct{}
+	// moves are those that their former nodes have not been rid of yet, also of
+	// connections that have ended since.
+	moves map[string]*moving
+}
+
+// moving is a move that is to be written.
+type moving struct {
+	*Move
+	done chan struct{}
 }
 
 type entry struct {
@@ -42,15 +51,20 @@ type change struct {
 	record Record
 	remove bool
 	epoch  uint32
+	// moving is nil if former nodes have nothing to be rid of.
+	moving *moving
 }
 
-// dirtyOverhead is about what an id costs beside its bytes while it waits.
-const dirtyOverhead = 48
+// About what an id costs beside its bytes while it waits, and what a move does.
+const (
+	dirtyOverhead = 48
+	moveOverhead  = 256
+)
 
 func newLedger(limit int) *ledger {
 	return &ledger{
 		max: limit, entries: map[string]entry{}, dirty: map[string]struct{}{},
-		epoch: 1, surrendered: map[string]struct{}{},
+		epoch: 1, surrendered: map[string]struct{}{}, moves: map[string]*moving{},
 	}
 }
 
@@ -74,7 +88,41 @@ func (l *ledger) put(r Record) noted {
 	removing := waits && !known
 	l.entries[r.ID] = entry{r, e.stored || removing || l.full || l.comparing, e.written}
 	delete(l.surrendered, r.ID)
+	l.move(r.ID, r.Move)
 	return l.mark(r.ID)
+}
+
+// move notes where a connection came from. If there is no room, its former node may
+// be told of though it goes on here. Callers hold l.mu.
+func (l *ledger) move(id string, m *Move) {
+	if m == nil {
+		return
+	}
+	if before := l.moves[id]; before != nil { // m names its nodes as well
+		close(before.done)
+		delete(l.moves, id)
+	}
+	if len(l.moves)*(len(id)+moveOverhead) < l.max {
+		l.moves[id] = &moving{m, make(chan struct{})}
+	}
+}
+
+// moved is closed when a connection's former nodes are rid of it; nil if they
+// are, as far as anybody knows.
+func (l *ledger) moved(id string) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m := l.moves[id]; m != nil {
+		return m.done
+	}
+	return nil
+}
+
+// hasMoves says whether any move is to be written.
+func (l *ledger) hasMoves() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.moves) > 0
 }
 
 func (l *ledger) remove(id string, of any) noted {
@@ -89,7 +137,7 @@ func (l *ledger) remove(id string, of any) noted {
 		return noChange
 	}
 	delete(l.entries, id)
-	if e.stored {
+	if e.stored || l.moves[id] != nil {
 		return l.mark(id)
 	}
 	l.clean(id)
@@ -177,6 +225,11 @@ func (l *ledger) startComparing() (ids []string, ok bool) {
 	for id := range l.entries {
 		ids = append(ids, id)
 	}
+	for id := range l.moves {
+		if _, ok := l.entries[id]; !ok {
+			l.mark(id) // the comparison knows nothing of it
+		}
+	}
 	return ids, true
 }
 
@@ -219,11 +272,11 @@ func (l *ledger) takeIDs(ids []string) []change {
 func (l *ledger) change(id string) change {
 	e, ok := l.entries[id]
 	if !ok {
-		return change{record: Record{ID: id}, remove: true}
+		return change{record: Record{ID: id}, remove: true, moving: l.moves[id]}
 	}
 	e.stored = true
 	l.entries[id] = e
-	return change{record: e.record, epoch: l.epoch}
+	return change{record: e.record, epoch: l.epoch, moving: l.moves[id]}
 }
 
 // strangers are those of ids that this node does not have.
@@ -244,6 +297,10 @@ func (l *ledger) done(changes []change, written bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range changes {
+		if written && c.moving != nil && l.moves[c.record.ID] == c.moving {
+			close(c.moving.done)
+			delete(l.moves, c.record.ID)
+		}
 		if !written {
 			l.mark(c.record.ID)
 		} else if e, ok := l.entries[c.record.ID]; ok {

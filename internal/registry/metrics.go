@@ -18,6 +18,7 @@ type metrics struct {
 	claims     *prometheus.CounterVec
 	told       prometheus.Counter
 	given      prometheus.Counter
+	parted     prometheus.Counter
 }
 
 // What became of a claim.
@@ -51,11 +52,12 @@ func newMetrics(reg prometheus.Registerer, l *ledger) *metrics {
 		failures:   counter("write_failures_total", "Batches that could not be written; they are tried again."),
 		comparings: counter("comparisons_total", "Comparisons of all connections with Redis, with everything written again."),
 		claims:     vec("claims_total", "Claims of dead nodes: done, lost, failed or stopped.", "outcome"),
-		told:       counter("records_told_total", "Connections of dead nodes that were told of."),
+		told:       counter("records_told_total", "Connections of dead nodes that somebody was told of."),
 		given:      counter("records_surrendered_total", "Connections of this node that others tell of."),
+		parted:     counter("records_parted_total", "Connections that came to this node, removed from what their former one had."),
 	}
 	reg.MustRegister(m.renewals, m.endings, m.tags, m.nodes, m.joined, m.written, m.removed,
-		m.spared, m.deferred, m.failures, m.comparings, m.claims, m.told, m.given,
+		m.spared, m.deferred, m.failures, m.comparings, m.claims, m.told, m.given, m.parted,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "realtime_registry_records", Help: "Connections of this node.",
 		}, func() float64 { entries, _ := l.counts(); return float64(entries) }),

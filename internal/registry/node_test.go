@@ -118,14 +118,14 @@ func (h *house) prepare(id string, hooks Hooks) *node {
 	return n
 }
 
-func (h *house) noteDead(by string) func(context.Context, Node, []Record) error {
-	return func(_ context.Context, dead Node, records []Record) error {
+func (h *house) noteDead(by string) func(context.Context, Node, []Record) (int, error) {
+	return func(_ context.Context, dead Node, records []Record) (int, error) {
 		h.update(func() {
 			for _, r := range records {
 				h.told = append(h.told, told{by, dead, r.ID})
 			}
 		})
-		return nil
+		return len(records), nil
 	}
 }
 

@@ -57,16 +57,16 @@ func runProcess() {
 				say("over %d %v", e.Generation, e.Reason)
 				return e.Reason != Superseded
 			},
-			Dead: func(ctx context.Context, dead Node, records []Record) error {
+			Dead: func(ctx context.Context, dead Node, records []Record) (int, error) {
 				if args[2] == hangs {
 					say("telling %s", dead.ID)
 					<-ctx.Done()
-					return ctx.Err()
+					return 0, ctx.Err()
 				}
 				for _, record := range records {
 					say("told %s %d %s", dead.ID, dead.Generation, record.ID)
 				}
-				return nil
+				return len(records), nil
 			},
 		},
 	})

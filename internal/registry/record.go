@@ -14,9 +14,21 @@ type Record struct {
 	// Value is whatever the survivors need to know. It must not be changed
 	// after Put.
 	Value []byte
+	// Move is nil unless the connection was at other nodes before.
+	Move *Move
 	// Of tells it from an earlier one with its ID, which may be removed after it
 	// was put. It stays here.
 	Of any
+}
+
+// Move says where a connection came from. What those nodes have of it from before
+// then counts no more: whatever becomes of them, its end is told by the node
+// that it came to.
+type Move struct {
+	// From are the ids of nodes that had it, or may have had it.
+	From []string
+	// At is greater than that of every move of this connection before.
+	At uint64
 }
 
 // encode is a record without its id, as write.lua describes it.

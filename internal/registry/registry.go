@@ -45,9 +45,10 @@ type Hooks struct {
 	// Renamed tells that Tag has changed. It must not wait.
 	Renamed func()
 	// Dead takes connections of a generation of a node that has died, or was
-	// replaced. The context ends when this node ends, or loses its own generation.
-	// After an error the same connections are told again, perhaps to another node.
-	Dead func(ctx context.Context, dead Node, connections []Record) error
+	// replaced, and returns of how many it has told somebody now. The context ends
+	// when this node ends, or loses its own generation. After an error the same
+	// connections are told again, perhaps to another node.
+	Dead func(ctx context.Context, dead Node, connections []Record) (told int, err error)
 }
 
 // Ending is how a generation of this node was over.
@@ -277,6 +278,9 @@ func (r *Registry) Leave(ctx context.Context) error {
 	if err := r.await(ctx, r.tellerDone); err != nil {
 		r.cancelAll()
 		return err
+	}
+	if r.ledger.hasMoves() {
+		_ = r.Flush(ctx) // what fails here, may be told twice
 	}
 	r.cancelAll()
 	for _, done := range []chan struct{}{r.keeperDone, r.writerDone} {

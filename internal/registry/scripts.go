@@ -28,12 +28,20 @@ var (
 	//go:embed scripts/sweep.lua
 	sweepBody string
 
+	//go:embed scripts/generations.lua
+	generationsScript string
+
+	//go:embed scripts/records.lua
+	records string
+	//go:embed scripts/write.lua
+	writeBody string
+	//go:embed scripts/part.lua
+	partBody string
+
 	//go:embed scripts/open.lua
 	openScript string
 	//go:embed scripts/close.lua
 	closeScript string
-	//go:embed scripts/write.lua
-	writeScript string
 	//go:embed scripts/page.lua
 	pageScript string
 
@@ -45,4 +53,7 @@ var (
 	leaveScript = prelude + leaveBody
 	viewScript  = prelude + viewBody
 	sweepScript = prelude + sweepBody
+
+	writeScript = records + writeBody
+	partScript  = records + partBody
 )

@@ -161,12 +161,15 @@ func (s *store) close(ctx context.Context, dead key) error {
 // write writes changes, all or nothing. It returns ErrOver if the generation
 // may not.
 func (s *store) write(ctx context.Context, k key, changes []change) error {
-	args := make([]any, 0, 3*len(changes))
+	args := make([]any, 0, 4*len(changes))
 	for _, c := range changes {
-		if c.remove {
+		switch {
+		case c.remove:
 			args = append(args, "-", c.record.ID)
-		} else {
-			args = append(args, "+", c.record.ID, c.record.encode())
+		case c.record.Move == nil:
+			args = append(args, "+", c.record.ID, c.record.encode(), "")
+		default:
+			args = append(args, "+", c.record.ID, c.record.encode(), c.record.Move.At)
 		}
 	}
 	done, err := s.eval(ctx, "write", writeScript, []string{s.connections(k)}, args...).Int()
@@ -174,6 +177,56 @@ func (s *store) write(ctx context.Context, k key, changes []change) error {
 		return ErrOver
 	}
 	return err
+}
+
+// generations are those of nodes, also of dead ones, until they are forgotten.
+func (s *store) generations(ctx context.Context, ids []string) ([]key, error) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	found, err := s.eval(ctx, "find generations", generationsScript, []string{s.directory()}, args...).StringSlice()
+	if err != nil {
+		return nil, err
+	}
+	var keys []key
+	for _, g := range found {
+		if k, ok := parseKey(g); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+// part removes what a generation has of connections that have come to another
+// since, and returns how many these were.
+func (s *store) part(ctx context.Context, former key, moved []change) (int, error) {
+	args := make([]any, 0, 2*len(moved))
+	for _, c := range moved {
+		args = append(args, c.record.ID, c.moving.At)
+	}
+	return s.eval(ctx, "part", partScript, []string{s.connections(former)}, args...).Int()
+}
+
+// still are those of records that the generation has.
+func (s *store) still(ctx context.Context, k key, records []Record) ([]Record, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	fields := make([]string, len(records))
+	for i, r := range records {
+		fields[i] = "c" + r.ID
+	}
+	values, err := s.client.HMGet(ctx, s.connections(k), fields...).Result()
+	if err != nil {
+		return nil, unavailable("read connections", err)
+	}
+	there := make([]Record, 0, len(records))
+	for i, v := range values {
+		if v != nil {
+			there = append(there, records[i])
+		}
+	}
+	return there, nil
 }
 
 // page reads connections of a generation from a cursor on, which is 0 at the

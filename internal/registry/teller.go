@@ -85,7 +85,7 @@ func (r *Registry) endTelling() {
 }
 
 // tellPages tells of all connections of a generation that is claimed, and
-// forgets it.
+// forgets it. It returns of how many it has told.
 func (r *Registry) tellPages(ctx context.Context, me, dead key, node Node) (told int, outcome string, err error) {
 	// From here on it writes no more, so nothing is missed.
 	if err := r.store.close(ctx, dead); err != nil {
@@ -98,10 +98,11 @@ func (r *Registry) tellPages(ctx context.Context, me, dead key, node Node) (told
 			return told, claimFailed, err
 		}
 		for page := range slices.Chunk(records, r.cfg.Page) {
-			if outcome, err = r.tellPage(ctx, me, dead, node, page); outcome != claimDone {
+			var some int
+			some, outcome, err = r.tellPage(ctx, me, dead, node, page)
+			if told += some; outcome != claimDone {
 				return told, outcome, err
 			}
-			told += len(page)
 		}
 	}
 	if err := r.store.drop(ctx, dead); err != nil {
@@ -113,26 +114,34 @@ func (r *Registry) tellPages(ctx context.Context, me, dead key, node Node) (told
 	return told, claimDone, nil
 }
 
-// tellPage tells of some connections and then removes them.
-func (r *Registry) tellPage(ctx context.Context, me, dead key, node Node, page []Record) (outcome string, err error) {
+// tellPage tells of some connections and then removes them. Those that have come
+// to another node since they were read are told of by that one.
+func (r *Registry) tellPage(ctx context.Context, me, dead key, node Node, page []Record) (told int, outcome string, err error) {
 	if r.stopping(ctx) {
-		return claimStopped, nil
+		return 0, claimStopped, nil
 	}
 	ours, _, err := r.store.claim(ctx, me, dead)
 	switch {
 	case err != nil:
-		return claimFailed, err
+		return 0, claimFailed, err
 	case !ours:
-		return claimLost, nil
+		return 0, claimLost, nil
+	}
+	if page, err = r.store.still(ctx, dead, page); err != nil {
+		return 0, claimFailed, err
+	}
+	if len(page) == 0 {
+		return 0, claimDone, nil
 	}
 	if r.hooks.Dead != nil {
-		if err := r.hooks.Dead(ctx, node, page); err != nil {
-			return claimFailed, err
+		told, err = r.hooks.Dead(ctx, node, page)
+		r.metrics.told.Add(float64(told))
+		if err != nil {
+			return told, claimFailed, err
 		}
 	}
-	r.metrics.told.Add(float64(len(page)))
 	if err := r.store.remove(context.WithoutCancel(ctx), dead, page); err != nil {
-		return claimFailed, err
+		return told, claimFailed, err
 	}
-	return claimDone, nil
+	return told, claimDone, nil
 }

@@ -115,6 +115,9 @@ func (r *Registry) compare(ctx context.Context, k key, ids []string) error {
 // writeBatch writes what was taken from the ledger, or gives it back.
 func (r *Registry) writeBatch(ctx context.Context, k key, changes []change) error {
 	err := r.write(ctx, k, changes)
+	if err == nil {
+		err = r.part(ctx, k, changes)
+	}
 	r.ledger.done(changes, err == nil)
 	return err
 }

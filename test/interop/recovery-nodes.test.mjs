@@ -23,8 +23,8 @@ const config = {
 }
 
 const readiness = async (server) => (await fetch(`${server.adminUrl}/readyz`)).status
-async function start(t) {
-  const server = await startServer({ backend, config })
+async function start(t, settings = config) {
+  const server = await startServer({ backend, config: settings })
   await until(async () => await readiness(server) === 200, 'ready', 10_000)
   t.after(async () => server.gone || server.stop())
   return server
@@ -105,6 +105,43 @@ for (const [name, signal] of [['drained', 'SIGTERM'], ['killed', 'SIGKILL']]) {
     }
     const lost = backend.calls.items.filter(({ method, request }) => method === 'OnDisconnected' && request.reason === 'node lost')
     assert.deepEqual(lost.map(({ request }) => request.context.connection_id), [], 'a connection that goes on has not ended')
+  })
+}
+
+// endsOf are the reasons with which a backend was told of ends, by connection.
+const endsOf = (clients) => clients.map(({ was }) => backend.calls.items
+  .filter(({ method, request }) => method === 'OnDisconnected' && request.context.connection_id === was)
+  .map(({ request }) => request.reason))
+
+for (const [name, end, reason] of [
+  ['leave', (_, clients) => clients.forEach(({ socket }) => socket.disconnect()), /^client namespace disconnect|^transport close/],
+  ['are drained', (b) => fetch(`${b.adminUrl}/drain`, { method: 'POST' }), /^server shutting down/],
+  ['lose that one as well', (b) => b.signal('SIGKILL'), /^node lost/],
+]) {
+  test(`clients whose server was killed come back at another one, and ${name} before anybody has noticed: each end is told once`, async (t) => {
+    const slow = { ...config, redis: { ...config.redis, lease: '5s' }, shutdown: { window: '100ms' } }
+    const [a, b, c] = [await start(t, slow), await start(t, slow), await start(t, slow)]
+    const door = await startSwitch(t, a)
+    const clients = await enter(t, door, name)
+    await until(async () => await metric(a, 'realtime_registry_records_written_total') >= 4, 'registered')
+    door.turn(b)
+    a.gone = true
+    a.signal('SIGKILL')
+    await a.exited
+    door.cut()
+    await back(clients)
+    await Promise.all(clients.map(({ was }) => backend.of('OnConnected', was, ({ recovered }) => recovered)))
+    for (const { socket } of clients) socket.io.reconnection(false)
+    b.gone = reason.test('node lost')
+    await end(b, clients)
+    const told = async () => await metric(c, 'realtime_registry_claims_total', '"done"') + (b.gone ? 0 : await metric(b, 'realtime_registry_claims_total', '"done"'))
+    await until(async () => await told() === (b.gone ? 2 : 1), 'the dead are told of', 20_000)
+    await Promise.all(clients.map(({ was }) => backend.of('OnDisconnected', was)))
+    for (const reasons of endsOf(clients)) {
+      assert.equal(reasons.length, 1, reasons)
+      assert.match(reasons[0], reason)
+    }
+    assert.equal(await metric(c, 'realtime_registry_records_told_total') + (b.gone ? 0 : await metric(b, 'realtime_registry_records_told_total')), b.gone ? 4 : 0)
   })
 }
 
