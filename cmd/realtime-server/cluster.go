@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,8 +44,19 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 	p.cluster.Start()
 	p.shareRevocations(cfg, log, reg)
 	p.startBridge(cfg, interest, log, reg)
-	p.ready.trouble = func() string { return p.bus.Health().Reason }
+	p.ready.trouble = p.trouble
 	return p.registry.Start()
+}
+
+// trouble says why this node cannot do all of its part among the others, "" if
+// it can. Messages are one thing, and keys another: the rules of an ACL user may
+// allow the one and deny the other.
+func (p *parts) trouble() string {
+	why := cmp.Or(p.bus.Health().Reason, p.registry.Trouble())
+	if why == "" && p.journal != nil {
+		why = p.journal.Trouble()
+	}
+	return why
 }
 
 // leaveCluster ends what joinCluster has begun.

@@ -52,6 +52,9 @@ return id
 func (j *Journal) Append(ctx context.Context, entry []byte) (id string, err error) {
 	if j.following.Load() {
 		id, err = j.append(ctx, entry)
+		if ctx.Err() == nil { // or the caller has had no more time
+			j.note(ctx, opAdd, err)
+		}
 	} else {
 		err = sio.ErrJournalAway
 	}

@@ -14,4 +14,5 @@
 //	reader.go   hearing of entries, from where this node was
 //	tickets.go  keeping, finding and taking tickets
 //	holder.go   who holds a ticket
+//	trouble.go  what does not work
 package journal

@@ -46,6 +46,7 @@ type Journal struct {
 	Params // immutable
 
 	holder    string // as tickets call this node
+	troubles  troubles
 	metrics   *metrics
 	following atomic.Bool            // the reader has reached the present, and Redis is there
 	position  atomic.Pointer[string] // the last entry that was read; "" before
@@ -58,7 +59,7 @@ var _ sio.Journal = (*Journal)(nil)
 
 // New makes one that does not read yet.
 func New(p Params) *Journal {
-	j := &Journal{Params: p, holder: p.Holder.String(), metrics: newMetrics(p.Metrics)}
+	j := &Journal{Params: p, holder: p.Holder.String(), metrics: newMetrics(p.Metrics), troubles: troubles{failing: map[string]error{}}}
 	j.position.Store(new(string))
 	return j
 }

@@ -3,7 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -28,8 +28,9 @@ func (j *Journal) run(ctx context.Context) {
 	var p progress
 	for ctx.Err() == nil {
 		err := j.follow(ctx, &p)
-		if j.following.Swap(false) && ctx.Err() == nil {
-			j.Log.LogAttrs(ctx, slog.LevelWarn, "the journal cannot be read; events reach clients of this node alone", slog.Any("error", err))
+		j.following.Store(false)
+		if ctx.Err() == nil {
+			j.note(ctx, opRead, err)
 		}
 		j.metrics.following.Set(0)
 		wait := time.NewTimer(pause + rand.N(pause)) //nolint:gosec // only spreads the load
@@ -71,7 +72,7 @@ func (j *Journal) follow(ctx context.Context, p *progress) error {
 		}
 		if p.present && len(entries) < pageSize && !j.following.Swap(true) {
 			j.metrics.following.Set(1)
-			j.Log.LogAttrs(ctx, slog.LevelInfo, "the journal is read")
+			j.note(ctx, opRead, nil)
 		}
 	}
 }
@@ -90,7 +91,7 @@ func (j *Journal) read(ctx context.Context, wait time.Duration) ([]redis.XMessag
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("XREAD of %s: %w", j.events(), err)
 	}
 	return streams[0].Messages, nil
 }
@@ -129,11 +130,15 @@ func (j *Journal) end(ctx context.Context) (id string, now time.Time, err error)
 	ctx, cancel := context.WithTimeout(ctx, j.CallTimeout)
 	defer cancel()
 	if now, err = j.Client.Time(ctx).Result(); err != nil {
-		return "", now, err
+		return "", now, fmt.Errorf("TIME: %w", err)
 	}
 	id, err = j.Client.Get(ctx, j.last()).Result()
 	if errors.Is(err, redis.Nil) {
-		id, err = j.append(ctx, nil)
+		if id, err = j.append(ctx, nil); err != nil {
+			err = fmt.Errorf("EVALSHA of %s: %w", j.events(), err)
+		}
+	} else if err != nil {
+		err = fmt.Errorf("GET of %s: %w", j.last(), err)
 	}
 	return id, now, err
 }
@@ -144,8 +149,11 @@ func (j *Journal) firstSince(ctx context.Context, now time.Time, end string) (st
 	defer cancel()
 	oldest := strconv.FormatInt(now.Add(-j.MaxAge).UnixMilli(), 10)
 	first, err := j.Client.XRangeN(ctx, j.events(), oldest, "+", 1).Result()
-	if err != nil || len(first) == 0 {
-		return end, err
+	if err != nil {
+		return "", fmt.Errorf("XRANGE of %s: %w", j.events(), err)
+	}
+	if len(first) == 0 {
+		return end, nil
 	}
 	from, _ := first[0].Values[fieldBefore].(string)
 	return from, nil

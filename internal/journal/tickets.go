@@ -65,6 +65,7 @@ func (j *Journal) Save(ctx context.Context, tickets []sio.Ticket) (taken []strin
 		}
 		return nil
 	})
+	j.note(ctx, opSave, err)
 	if err != nil {
 		j.metrics.tickets.WithLabelValues(failed).Add(float64(len(tickets)))
 		return nil, err
@@ -117,6 +118,7 @@ func (j *Journal) Take(ctx context.Context, pid string) (sio.Taken, error) {
 	}
 	j.letGo(ctx, parseHolder(holder), pid)
 	got, err := j.take(ctx, pid)
+	j.note(ctx, opTake, err)
 	if err != nil || got.Ticket == nil {
 		return sio.Taken{}, err
 	}
@@ -162,5 +164,6 @@ func (j *Journal) Drop(ctx context.Context, pids []string) error {
 		}
 		return nil
 	})
+	j.note(ctx, opDrop, err)
 	return err
 }

@@ -46,6 +46,7 @@ func (r *Registry) keep(ctx context.Context) {
 
 // nextRenewal notes how the last one went, and says how long to wait for the next.
 func (r *Registry) nextRenewal(ctx context.Context, k *keeper, err error) time.Duration {
+	r.failed(&r.faults.renewal, err)
 	if err != nil {
 		k.failures++
 		r.metrics.renewals.WithLabelValues("failed").Inc()

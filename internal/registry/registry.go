@@ -106,6 +106,7 @@ type Registry struct {
 	stopTelling context.CancelFunc
 	// attempt is the last attempt to renew that has ended.
 	attempt attempt
+	faults  faults
 }
 
 // membership is guarded by Registry.mu.

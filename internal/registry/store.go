@@ -44,7 +44,8 @@ func (s *store) eval(ctx context.Context, operation, script string, keys []strin
 	defer cancel()
 	cmd := s.client.Eval(ctx, script, keys, args...)
 	if err := cmd.Err(); err != nil {
-		cmd.SetErr(unavailable(operation, err))
+		// What Redis says when it refuses does not always name the command, or the key.
+		cmd.SetErr(unavailable(fmt.Sprintf("%s (EVAL of %s)", operation, keys[0]), err))
 	}
 	return cmd
 }

@@ -27,12 +27,16 @@ func (r *Registry) writeBehind(ctx context.Context) {
 		}
 		pause(ctx, r.cfg.Linger, r.flush)
 		err := r.writeAll(ctx)
-		if err == nil {
-			failures = 0
-			continue
-		}
 		if ctx.Err() != nil {
 			return
+		}
+		r.failed(&r.faults.writing, err)
+		if err == nil {
+			if failures > 0 {
+				r.log.LogAttrs(ctx, slog.LevelInfo, "connections are written again", slog.Int("failures", failures))
+			}
+			failures = 0
+			continue
 		}
 		failures++
 		r.metrics.failures.Inc()

@@ -232,6 +232,37 @@ test('recovery in Redis needs no more than the rules of the documentation', asyn
   await until(async () => await redis.command('KEYS', 'realtime*ticket*') === '', 'the ticket is dropped')
 })
 
+// What messages do not need, and so their probe does not miss.
+for (const [what, deny, allow, reason, stopped, again] of [
+  ['keys', 'resetkeys', '~realtime:*', /registry: join \(EVAL of realtime:\{registry\}:nodes\).*NOPERM/, 'registry cannot be reached', 'registry is reached again'],
+  ['scripts', '-eval', '+eval', /registry: join .*NOPERM.*eval/, 'registry cannot be reached', 'registry is reached again'],
+  ['streams', '-@stream', '+@stream', /journal: .*can't run this command/, 'recovery across nodes does not work', 'recovery across nodes works again'],
+]) {
+  test(`a rule about ${what} is missing: the server is not ready, and says once what Redis has refused`, async (t) => {
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    await redis.command('ACL', 'SETUSER', 'realtime', 'on', '>secret', ...RULES, ...RECOVERY_RULES, deny)
+    const server = await startNode(backend, { addresses: [redis.address], username: 'realtime', password: 'secret', lease: '2s' },
+      { socketio: { recovery: { enabled: true, store: 'redis' } } })
+    t.after(() => server.stop())
+    const lines = (msg) => server.log.items.map((line) => JSON.parse(line)).filter((line) => line.msg === msg)
+    await until(async () => reason.test((await readiness(server)).text), 'it says why', 10_000)
+    assert.equal((await readiness(server)).ready, false)
+    await until(() => redis.command('ACL', 'LOG').then((log) => (log.match(/reason/g) ?? []).length > 0), 'Redis has refused')
+    const before = lines(stopped).length
+    await redis.command('ACL', 'LOG', 'RESET')
+    await until(async () => await redis.command('ACL', 'LOG') !== '', 'it tries again')
+    const [first] = lines(stopped)
+    assert.equal(first.level, 'WARN')
+    assert.match(first.error, /NOPERM|can't run this command/)
+    assert.equal(lines(stopped).length, before)
+    await redis.command('ACL', 'SETUSER', 'realtime', allow)
+    await ready(server)
+    await until(() => lines(again).length > 0, 'it says that it works')
+    assert.equal(new Set(lines(stopped).map(({ operation }) => operation)).size, lines(stopped).length, 'each was said once')
+  })
+}
+
 const lost = (...ids) => backend.calls.items
   .filter(({ method, request }) => method === 'OnDisconnected' && request.reason === 'node lost' && ids.includes(request.context.connection_id))
   .map(({ request }) => request.context.connection_id)
