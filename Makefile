@@ -178,7 +178,8 @@ $(BUF):
 
 .PHONY: grpcurl
 grpcurl: $(GRPCURL) ## Install grpcurl as .tools/bin/grpcurl.
-	@mkdir -p $(TOOLS)/bin && ln -sf $< $(TOOLS)/bin/grpcurl
+	@mkdir -p $(TOOLS)/bin && ln -sf $(<:$(TOOLS)/%=../%) $(TOOLS)/bin/grpcurl
+	@echo 'installed .tools/bin/grpcurl; to have it in reach: export PATH="$$PWD/.tools/bin:$$PATH"'
 $(GRPCURL):
 	@$(call install,github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4)
 

@@ -80,7 +80,7 @@ func (p *parts) over(ctx context.Context, e registry.Ending) (rejoin bool) {
 	if superseded {
 		p.log.LogAttrs(ctx, slog.LevelError, "another process has the same node_id, this one takes no more clients",
 			slog.String("node", p.registry.Self().ID))
-		p.drain.begin(p)
+		p.drain.begin(p, askedBySuccessor)
 	}
 	return !superseded
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,7 +18,7 @@ import (
 )
 
 // listeners are the three doors, open before anything is served: an address
-// that is taken stops the start.
+// that is taken stops the start, which names the key of the configuration.
 type listeners struct {
 	http, grpc, admin net.Listener
 }
@@ -41,7 +42,7 @@ func listen(ctx context.Context, cfg *Config) (*listeners, error) {
 		opened, err := door.config.Listen(ctx, "tcp", door.address)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("%s: %w", door.name, err)
+			return nil, fmt.Errorf("%s.listen: %w", door.name, err)
 		}
 		*door.listener = opened
 	}
@@ -90,15 +91,28 @@ func run(ctx context.Context, cfg *Config, log *slog.Logger, signals <-chan os.S
 	p.ready.set(true)
 	greet(ctx, cfg, l, log)
 
+	askedBy := askedByFailure
 	select {
 	case <-failed.Done():
 	case s := <-signals:
-		log.LogAttrs(ctx, slog.LevelInfo, "shutting down", slog.String("signal", s.String()))
+		askedBy = signalName(s)
+		log.LogAttrs(ctx, slog.LevelInfo, "shutting down", slog.String("signal", askedBy))
 	}
-	p.shutdown(ctx, cfg.Shutdown, signals)
+	p.shutdown(ctx, cfg.Shutdown, askedBy, signals)
 	err = doors.Wait()
 	log.LogAttrs(ctx, slog.LevelInfo, "stopped")
 	return err
+}
+
+// signalName is what operators call a signal.
+func signalName(s os.Signal) string {
+	switch s {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case os.Interrupt:
+		return "SIGINT"
+	}
+	return s.String()
 }
 
 func serveHTTP(server *http.Server, l net.Listener) error {
@@ -123,7 +137,7 @@ func serveGRPC(server *grpc.Server, l net.Listener) error {
 
 // shutdown ends the parts, those first that bring in work. A second signal, or
 // the end of the timeout, ends what still waits.
-func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Signal) {
+func (p *parts) shutdown(ctx context.Context, cfg Shutdown, askedBy string, signals <-chan os.Signal) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	var impatience sync.WaitGroup
 	defer impatience.Wait()
@@ -139,7 +153,7 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, signals <-chan os.Si
 	for _, b := range p.backends {
 		b.Hurry() // a backend that is away does not keep us
 	}
-	p.drain.sendAway(p)
+	p.drain.sendAway(p, askedBy)
 	p.api.Drain()
 	stopGRPC := context.AfterFunc(ctx, p.grpc.Stop)
 	p.grpc.GracefulStop()

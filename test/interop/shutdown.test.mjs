@@ -32,6 +32,26 @@ test('SIGTERM sends everybody away, in order, and ends with 0', async (t) => {
     const { request: told } = await backend.of('OnDisconnected', id)
     assert.equal(told.reason, 'server shutting down')
   }
+  assertDrainLogged(server, 'SIGTERM', clients.length)
+})
+
+// The log says once that a drain begins, and once that it has ended.
+function assertDrainLogged(server, by, clients) {
+  const lines = (text) => server.log.items.map((line) => JSON.parse(line)).filter(({ msg }) => msg === text)
+  assert.deepEqual(lines('draining').map((line) => [line.level, line.asked_by, line.clients, line.window]), [['INFO', by, clients, 500e6]])
+  assert.deepEqual(lines('drained').map(({ in_time }) => in_time), [true])
+  assert.ok(lines('drained')[0].took > 0)
+}
+
+test('POST /drain sends everybody away, and SIGTERM finds nothing left to do', async (t) => {
+  const server = await startServer({ config: { shutdown: { window: '500ms' } } })
+  const { socket } = await connect(t, server, variants[0], { reconnection: false })
+  const end = next(socket, 'disconnect', 10_000)
+  const answer = await fetch(`${server.adminUrl}/drain`, { method: 'POST' })
+  assert.equal(await answer.text(), 'drained\n')
+  await end
+  await server.stop()
+  assertDrainLogged(server, 'POST /drain', 1)
 })
 
 test('clients come back by themselves to a server on the same address', async (t) => {
