@@ -41,6 +41,10 @@ func (p *parts) makeRegistry(cfg *Config, id string, log *slog.Logger, reg prome
 		ID:      id,
 		Version: version(),
 		Address: cfg.HTTP.url(),
+		Settings: map[string]string{
+			"socketio.recovery.store": cfg.recoveryStore(),
+			"bridge.dialect":          cfg.Bridge.Dialect,
+		},
 		Hooks: registry.Hooks{
 			Load: func() registry.Load {
 				return registry.Load{Connections: p.registry.Records(), Sessions: p.sockets.Sessions()}

@@ -28,6 +28,15 @@ func (c *Config) validateRecovery() error {
 	return nil
 }
 
+// recoveryStore is where events are kept for clients that come back, "" if they are
+// not.
+func (c *Config) recoveryStore() string {
+	if !c.SocketIO.Recovery.Enabled {
+		return ""
+	}
+	return string(c.SocketIO.Recovery.Store)
+}
+
 // shareRecovery lets clients come back at any node of the cluster, if the
 // configuration wants it.
 func (p *parts) shareRecovery(cfg *Config, life int64, log *slog.Logger, reg prometheus.Registerer) {

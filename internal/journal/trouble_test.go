@@ -82,14 +82,18 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 		entries, _ := server.Do("ACL", "LOG").([]any)
 		return len(entries)
 	}
-	want("the reader has failed", func() bool { return len(log.lines("WARN", "read the journal", "XREAD of test:{recovery}:events", "NOPERM")) == 1 })
+	want("the reader has failed", func() bool {
+		return len(log.lines("WARN", "read the journal", "XREAD of test:{recovery}:events", "NOPERM")) == 1
+	})
 	if why := j.Trouble(); !strings.Contains(why, "XREAD") || !strings.Contains(why, "NOPERM") {
 		t.Errorf("trouble %q", why)
 	}
 	server.Do("ACL", "LOG", "RESET")
 	want("it tries again", func() bool { return refused() > 0 })
 	rules("+xread")
-	want("it works", func() bool { return j.following.Load() && len(log.lines("INFO", "works again", "read the journal")) == 1 })
+	want("it works", func() bool {
+		return j.following.Load() && len(log.lines("INFO", "works again", "read the journal")) == 1
+	})
 	if n := len(log.lines("WARN", "read the journal")); n != 1 {
 		t.Errorf("the first failure was logged %d times", n)
 	}

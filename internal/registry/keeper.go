@@ -114,7 +114,9 @@ func (r *Registry) renew(ctx context.Context, m membership) (Reason, error) {
 
 // say is what this node tells of itself.
 func (r *Registry) say(m membership) info {
-	return info{Tag: m.tag, Version: r.version, Address: r.address, Started: m.started, Load: r.load()}
+	return info{
+		Tag: m.tag, Version: r.version, Address: r.address, Settings: r.settings, Started: m.started, Load: r.load(),
+	}
 }
 
 // over ends a generation that somebody else has ended, and asks what now.
@@ -267,6 +269,7 @@ func (r *Registry) logChanges(ctx context.Context, before, now *view) {
 		if _, ok := known[k]; !ok && k.id != r.id {
 			r.log.LogAttrs(ctx, slog.LevelInfo, "a node has joined", slog.String("node", k.id),
 				slog.Uint64("generation", k.generation), slog.String("tag", node.Tag), slog.String("version", node.Version))
+			r.compareSettings(ctx, node)
 		}
 	}
 	for k := range known {

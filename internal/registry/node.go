@@ -22,6 +22,8 @@ type Node struct {
 	Version string
 	// Address is where the others reach the node; see Params.
 	Address string
+	// Settings are as in Params; nil of a version that does not say them.
+	Settings map[string]string
 	// Started is when the process first joined, by Redis's clock.
 	Started time.Time
 	// Load is what the node had to do at its last renewal.
@@ -62,6 +64,8 @@ type info struct {
 	Tag     string `json:"tag"`
 	Version string `json:"version,omitempty"`
 	Address string `json:"address,omitempty"`
+	// Settings are sent as they are, empty ones as well.
+	Settings map[string]string `json:"settings,omitempty"`
 	// Started is in ms, and 0 until Redis has told the time.
 	Started int64 `json:"started,omitempty"`
 	Load
@@ -80,7 +84,7 @@ func (k key) node(said string) Node {
 		i.Started = int64(k.generation) //nolint:gosec // a generation is the time of its join in ms
 	}
 	return Node{
-		ID: k.id, Tag: i.Tag, Generation: k.generation, Version: i.Version, Address: i.Address,
+		ID: k.id, Tag: i.Tag, Generation: k.generation, Version: i.Version, Address: i.Address, Settings: i.Settings,
 		Started: time.UnixMilli(i.Started), Load: i.Load,
 	}
 }

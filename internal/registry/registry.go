@@ -26,9 +26,12 @@ type Params struct {
 	// Version is told to the other nodes, and so is Address: where they reach this
 	// node, in words that they and the caller understand.
 	Version, Address string
-	Hooks            Hooks
-	Log              *slog.Logger
-	Metrics          prometheus.Registerer
+	// Settings are those in which all nodes should be the same, by key. That another
+	// node has others is logged.
+	Settings map[string]string
+	Hooks    Hooks
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 // Hooks are the questions of the registry. None of them is required. Close and
@@ -78,10 +81,12 @@ type Registry struct {
 	id      string
 	version string
 	address string
-	hooks   Hooks
-	log     *slog.Logger
-	metrics *metrics
-	ledger  *ledger
+	// settings are not changed.
+	settings map[string]string
+	hooks    Hooks
+	log      *slog.Logger
+	metrics  *metrics
+	ledger   *ledger
 
 	view atomic.Pointer[view]
 	// finds are the questions of Find.
@@ -142,10 +147,12 @@ func New(p Params) (*Registry, error) {
 		id:      p.ID,
 		version: p.Version,
 		address: p.Address,
-		hooks:   p.Hooks,
-		log:     p.Log,
-		metrics: newMetrics(p.Metrics, l),
-		ledger:  l,
+
+		settings: p.Settings,
+		hooks:    p.Hooks,
+		log:      p.Log,
+		metrics:  newMetrics(p.Metrics, l),
+		ledger:   l,
 
 		wakeKeeper: newSignal(), wakeWriter: newSignal(), wakeTeller: newSignal(), flush: newSignal(),
 		draining:   make(chan struct{}),
@@ -207,7 +214,7 @@ func (r *Registry) Self() Node {
 	load := r.load()
 	m := r.member()
 	return Node{
-		ID: r.id, Tag: m.tag, Generation: m.key.generation, Version: r.version, Address: r.address,
+		ID: r.id, Tag: m.tag, Generation: m.key.generation, Version: r.version, Address: r.address, Settings: r.settings,
 		Started: time.UnixMilli(m.started), Load: load, Renewed: elapsed() - m.renewed,
 	}
 }
