@@ -3,6 +3,7 @@ package redisbus
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
@@ -19,6 +20,9 @@ func TestACLDeniesPublishing(t *testing.T) {
 	u.until("it is known", func() bool { return u.Health().Cause == CauseDenied })
 	_, err := u.Publish(t.Context(), "room", nil)
 	wantClass(t, err, ErrUnavailable, CauseDenied)
+	if n := u.log.count("redis does not work"); n != 1 {
+		t.Errorf("that it never worked was logged %d times", n)
+	}
 	server.Do("PUBLISH", "realtime:room", "x")
 	e.wantNext("x")
 	server.Do("ACL", "SETUSER", "mute", "+publish")
@@ -54,6 +58,9 @@ func TestACLDeniesSomeChannels(t *testing.T) {
 		ears[i].wantNext("x")
 	}
 	u.until("it is known", func() bool { return u.Health().Cause == CauseDenied })
+	if h := u.Health(); !strings.HasSuffix(h.Reason, "redis refuses subscriptions: 2, such as subscribe other") {
+		t.Errorf("the reason names nothing that is refused: %s", h.Reason)
+	}
 	server.Do("ACL", "SETUSER", "some", "&socket.io#*", "&other")
 	u.until("it is allowed", func() bool { return foreign.sub.Wait(t.Context()) == nil && other.Wait(t.Context()) == nil })
 	u.want(StateOK)

@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -479,10 +480,31 @@ func (f *feed) retry() {
 	signal(f.wake)
 }
 
-// refused reports how many names Redis refuses, and whether one is among them.
-func (f *feed) refused(k kind, wire string) (n int, one bool) {
+// refused reports how many names Redis refuses, the shortest of them in words
+// for people, and whether one is among them.
+func (f *feed) refused(k kind, wire string) (n int, shortest string, one bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refusals > 0 {
+		shortest = f.shortestRefused()
+	}
 	i := f.names[k][wire]
-	return f.refusals, i != nil && i.refused
+	return f.refusals, shortest, i != nil && i.refused
+}
+
+// shortestRefused is the name that tells the most: longer ones have names of rooms
+// in them. f.mu is held.
+func (f *feed) shortestRefused() string {
+	var first *interest
+	for _, names := range f.names {
+		for _, i := range names {
+			if i.refused && (first == nil || cmp.Or(cmp.Compare(len(i.wire), len(first.wire)), cmp.Compare(i.wire, first.wire)) < 0) {
+				first = i
+			}
+		}
+	}
+	if first == nil {
+		return ""
+	}
+	return verbs[first.kind].subscribe + " " + first.wire
 }

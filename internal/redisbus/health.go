@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -42,6 +43,7 @@ type health struct {
 
 	mu       sync.Mutex
 	now      Health
+	logged   bool              // that it is as it is now
 	troubles map[string]*Error // by part; a part without any is well
 	hooks    []func(Health)
 
@@ -73,12 +75,19 @@ func (h *health) set(part string, trouble *Error) {
 	before := h.now
 	h.judge()
 	after := h.now
-	if before.State != after.State {
+	changed := before.State != after.State
+	if changed {
 		h.metrics.became(after.State) // here, or two changes could be counted in the wrong order
 	}
+	// At the start it does not work yet, which is no news until somebody knows why.
+	news := changed || !h.logged && trouble != nil && !errors.Is(trouble.Err, errNotYet)
+	h.logged = h.logged || news
 	h.mu.Unlock()
-	if before.State != after.State {
+	if news {
 		h.tell(after)
+	}
+	if changed {
+		signal(h.changed)
 	}
 }
 
@@ -93,18 +102,29 @@ func (h *health) judge() {
 	if h.now.State != StateDegraded {
 		h.now = Health{State: StateDegraded, Since: time.Now(), Losses: h.now.Losses + 1}
 	}
-	first := slices.Min(slices.Collect(maps.Keys(h.troubles)))
+	first := h.first()
 	h.now.Reason, h.now.Cause = first+": "+h.troubles[first].Error(), h.troubles[first].Cause
 }
 
-// tell logs a change, and wakes the hooks.
+// first is the part to speak of: the first of which something is known. h.mu is
+// held.
+func (h *health) first() string {
+	parts := slices.Sorted(maps.Keys(h.troubles))
+	for _, part := range parts {
+		if !errors.Is(h.troubles[part].Err, errNotYet) {
+			return part
+		}
+	}
+	return parts[0]
+}
+
+// tell logs how it is now.
 func (h *health) tell(now Health) {
 	if now.State == StateOK {
 		h.log.Info("redis works")
 	} else {
 		h.log.Warn("redis does not work", slog.String("reason", now.Reason))
 	}
-	signal(h.changed)
 }
 
 func (h *health) get() Health {

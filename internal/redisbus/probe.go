@@ -145,13 +145,13 @@ func (p *path) round(ctx context.Context) {
 // refused tells of subscriptions that Redis refuses, and asks again from time
 // to time. It reports whether the probe's own is among them.
 func (p *path) refused() bool {
-	n, own := p.feed.refused(p.kind, p.probe.channel)
+	n, shortest, own := p.feed.refused(p.kind, p.probe.channel)
 	if n == 0 {
 		p.probe.refusals.reset()
 		p.health.set(p.part("acl"), nil)
 		return false
 	}
-	p.health.set(p.part("acl"), &Error{"subscribe", CauseDenied, fmt.Errorf("%w: %d", errRefused, n)})
+	p.health.set(p.part("acl"), &Error{"subscribe", CauseDenied, fmt.Errorf("%w: %d, such as %s", errRefused, n, shortest)})
 	if time.Now().After(p.probe.retryAt) {
 		p.probe.retryAt = time.Now().Add(p.probe.refusals.delay())
 		p.feed.retry()
