@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startBackend } from '../lib/backend.mjs'
 import { enter, matched, metric, notReady, readiness, ready, startNode } from '../lib/cluster.mjs'
+import { ACL } from '../lib/documented.mjs'
 import { errorDetails, eventOf } from '../lib/grpc.mjs'
 import { startProxy } from '../lib/proxy.mjs'
 import { startRedis } from '../lib/redis.mjs'
@@ -176,11 +177,6 @@ test('deployments with different prefixes do not hear each other', async (t) => 
   }
 })
 
-// RULES are what docs/configuration.md says that the ACL user needs.
-const RULES = ['resetchannels', '&realtime:*', 'resetkeys', '~realtime:*', 'nocommands',
-  ...'+@connection +@pubsub +role +@hash +@sortedset +eval +evalsha +get +set +exists +pexpire +pexpireat +unlink +time'.split(' ')]
-const RECOVERY_RULES = '+@stream +evalsha +del'.split(' ')
-
 test('an ACL user with the rules of the documentation; rules and password that change', async (t) => {
   const redis = await startRedis()
   t.after(() => redis.stop())
@@ -188,7 +184,7 @@ test('an ACL user with the rules of the documentation; rules and password that c
   t.after(() => rmSync(dir, { recursive: true }))
   const password_file = join(dir, 'password')
   writeFileSync(password_file, 'the first\n')
-  await redis.command('ACL', 'SETUSER', 'realtime', 'on', '>the first', ...RULES)
+  await redis.command('ACL', 'SETUSER', 'realtime', ...ACL.server, 'resetpass', '>the first')
   const servers = await Promise.all([1, 2].map(() => startNode(backend, { addresses: [redis.address], username: 'realtime', password_file })))
   t.after(() => Promise.all(servers.map((server) => server.stop())))
   const [one, two] = servers
@@ -218,7 +214,7 @@ test('an ACL user with the rules of the documentation; rules and password that c
 test('recovery in Redis needs no more than the rules of the documentation', async (t) => {
   const redis = await startRedis()
   t.after(() => redis.stop())
-  await redis.command('ACL', 'SETUSER', 'realtime', 'on', '>secret', ...RULES, ...RECOVERY_RULES)
+  await redis.command('ACL', 'SETUSER', 'realtime', ...ACL.server, ...ACL.recovery)
   const recovery = { enabled: true, store: 'redis' }
   const section = { addresses: [redis.address], username: 'realtime', password: 'secret' }
   const servers = await Promise.all([1, 2].map(() => startNode(backend, section, { socketio: { recovery } })))
@@ -241,7 +237,7 @@ for (const [what, deny, allow, reason, stopped, again] of [
   test(`a rule about ${what} is missing: the server is not ready, and says once what Redis has refused`, async (t) => {
     const redis = await startRedis()
     t.after(() => redis.stop())
-    await redis.command('ACL', 'SETUSER', 'realtime', 'on', '>secret', ...RULES, ...RECOVERY_RULES, deny)
+    await redis.command('ACL', 'SETUSER', 'realtime', ...ACL.server, ...ACL.recovery, deny)
     const server = await startNode(backend, { addresses: [redis.address], username: 'realtime', password: 'secret', lease: '2s' },
       { socketio: { recovery: { enabled: true, store: 'redis' } } })
     t.after(() => server.stop())
