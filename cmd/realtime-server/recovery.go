@@ -34,7 +34,7 @@ func (c *Config) recoveryStore() string {
 	if !c.SocketIO.Recovery.Enabled {
 		return ""
 	}
-	return string(c.SocketIO.Recovery.Store)
+	return c.SocketIO.Recovery.Store
 }
 
 // shareRecovery lets clients come back at any node of the cluster, if the
