@@ -27,6 +27,9 @@ func (g *Gateway) SetReturned(returned func(ctx context.Context, former *realtim
 // whatever node. That node may only have been silent, and answer before it knows
 // that it counts as dead: what it says of this connection means nothing. It is
 // false if nobody can say.
+//
+// This is for clients that come back at this very moment. The record of one that
+// came before is gone (registry.Move), also if it has ended since.
 func (s *Service) Returned(ctx context.Context, former *realtimev1.Connection) bool {
 	ns, err := s.find(s.check(), former.GetNamespace())
 	if err != nil {

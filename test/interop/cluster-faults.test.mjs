@@ -271,6 +271,7 @@ test('Redis has no memory left: events flow, nobody counts as dead, and all is r
   for (const server of [one, two]) {
     await until(async () => await metric(server, 'realtime_registry_renewals_total', '"failed"') >= 8, 'more than a lease has passed', 20_000)
   }
+  assert.match((await readiness(one)).text, /registry: .*OOM/)
   assert.equal(await matched(one, 'memory', 'meanwhile'), 2)
   for (const client of [resident, late]) await client.event('meanwhile')
   await redis.command('CONFIG', 'SET', 'maxmemory', '0')

@@ -145,6 +145,28 @@ for (const [name, end, reason] of [
   })
 }
 
+test('clients leave a server that hangs, and end at another one: it comes to itself after its lease, and nobody tells again', async (t) => {
+  const slow = { ...config, redis: { ...config.redis, lease: '8s' } }
+  const [a, b] = [await start(t, slow), await start(t, slow)]
+  const door = await startSwitch(t, a)
+  const clients = await enter(t, door, 'hung')
+  await until(async () => await metric(a, 'realtime_registry_records_written_total') >= 4, 'registered')
+  door.turn(b)
+  a.signal('SIGSTOP')
+  t.after(() => a.signal('SIGCONT'))
+  door.cut()
+  await back(clients)
+  await Promise.all(clients.map(({ was }) => backend.of('OnConnected', was, ({ recovered }) => recovered)))
+  for (const { socket } of clients) socket.disconnect()
+  await until(async () => await metric(b, 'realtime_registry_claims_total', '"done"') === 1, 'it counts as dead', 25_000)
+  a.signal('SIGCONT')
+  await until(async () => await metric(a, 'realtime_registry_generations_ended_total', '"claimed"') === 1, 'it knows', 10_000)
+  await until(async () => await metric(a, 'realtime_engine_sessions') === 0, 'it has ended what it took for its clients', 10_000)
+  assert.deepEqual(endsOf(clients).map((reasons) => reasons.length), clients.map(() => 1))
+  assert.equal(await metric(b, 'realtime_registry_records_told_total'), 0)
+  assert.equal(await metric(b, 'realtime_registry_records_parted_total'), 4)
+})
+
 test('the network moves clients that the first server still takes for its own, and back', async (t) => {
   const [a, b] = [await start(t), await start(t)]
   const door = await startSwitch(t, a)
