@@ -78,6 +78,8 @@ const (
 	noteSpared
 	// noteDeferred: there is no room; all will be compared later.
 	noteDeferred
+	// noteUnmoved: it will be written, but there is no room for where it came from.
+	noteUnmoved
 )
 
 func (l *ledger) put(r Record) noted {
@@ -88,23 +90,28 @@ func (l *ledger) put(r Record) noted {
 	removing := waits && !known
 	l.entries[r.ID] = entry{r, e.stored || removing || l.full || l.comparing, e.written}
 	delete(l.surrendered, r.ID)
-	l.move(r.ID, r.Move)
-	return l.mark(r.ID)
+	roomy := l.move(r.ID, r.Move)
+	if n := l.mark(r.ID); roomy || n == noteDeferred {
+		return n
+	}
+	return noteUnmoved
 }
 
-// move notes where a connection came from. If there is no room, its former node may
-// be told of though it goes on here. Callers hold l.mu.
-func (l *ledger) move(id string, m *Move) {
+// move notes where a connection came from. It is false if there is no room: then
+// its end may be told of its former node as well. Callers hold l.mu.
+func (l *ledger) move(id string, m *Move) (roomy bool) {
 	if m == nil {
-		return
+		return true
 	}
 	if before := l.moves[id]; before != nil { // m names its nodes as well
 		close(before.done)
 		delete(l.moves, id)
 	}
-	if len(l.moves)*(len(id)+moveOverhead) < l.max {
-		l.moves[id] = &moving{m, make(chan struct{})}
+	if len(l.moves)*(len(id)+moveOverhead) >= l.max {
+		return false
 	}
+	l.moves[id] = &moving{m, make(chan struct{})}
+	return true
 }
 
 // moved is closed when a connection's former nodes are rid of it; nil if they

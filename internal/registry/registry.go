@@ -250,6 +250,9 @@ func (r *Registry) note(n noted) {
 		r.metrics.spared.Inc()
 	case noteTaken:
 		r.wakeWriter.give()
+	case noteUnmoved:
+		r.metrics.deferred.Inc()
+		r.wakeWriter.give()
 	case noteDeferred:
 		r.metrics.deferred.Inc()
 		if !r.deferring.Swap(true) {
