@@ -24,7 +24,7 @@ type budget struct {
 
 func newBudget(now time.Time) *budget { return &budget{tokens: budgetReserve, filled: now} }
 
-// called notes a call.
+// called notes a call that reaches the backend.
 func (b *budget) called() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

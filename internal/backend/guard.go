@@ -113,7 +113,6 @@ func (g *Guard) do(ctx context.Context, c Call, attempt func(context.Context, in
 			return g.refuse(c, ReasonQueueFull)
 		}
 	}
-	g.budget.called()
 	t := &task{guard: g, call: c, attempt: attempt}
 	defer t.report(errNoProof) // if it panics, else it has said more
 	return t.run(ctx)

@@ -125,7 +125,9 @@ func (t *task) once(ctx context.Context) *Error {
 	t.made++
 	t.paid = false
 	t.outage = g.breaker.outage()
-	if t.made > 1 {
+	if t.made == 1 {
+		g.budget.called()
+	} else {
 		g.metrics.retries.WithLabelValues(g.name, t.call.Method).Inc()
 	}
 	defer g.metrics.begin(g.name)()
