@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -57,19 +58,26 @@ func eachField(s reflect.Type, index []int, prefix string, do func(index []int, 
 func change(t *testing.T, field reflect.Value) {
 	t.Helper()
 	switch value := field.Addr().Interface().(type) {
-	case *string:
-		*value = "x"
-	case *bool:
-		*value = true
+	case *json.RawMessage:
+		*value = json.RawMessage(`1`)
+		return
 	case *time.Time:
 		*value = time.Unix(1, 0)
-	case *map[string]string:
-		*value = map[string]string{"x": "y"}
+		return
+	}
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString("x")
+	case reflect.Bool:
+		field.SetBool(true)
+	case reflect.Uint8:
+		field.SetUint(1)
+	case reflect.Slice:
+		field.Set(reflect.MakeSlice(field.Type(), 1, 1))
+	case reflect.Map:
+		field.Set(reflect.ValueOf(map[string]string{"x": "y"}))
 	default:
-		if field.Kind() != reflect.Slice {
-			t.Fatalf("cannot change a %T", value)
-		}
-		field.Set(reflect.ValueOf([]byte(`1`)).Convert(field.Type()))
+		t.Fatalf("cannot change a %v", field.Type())
 	}
 }
 

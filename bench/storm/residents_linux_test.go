@@ -81,8 +81,11 @@ func (r *residents) read(conn *client.Conn) error {
 
 func (r *residents) take(packet string) error {
 	now := time.Since(r.zero)
-	sent, isEvent := strings.CutPrefix(packet, `2["tick",`)
-	sent, answer, _ := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(sent, "]"), "3"), "[")
+	text, isEvent := strings.CutPrefix(packet, `2["tick",`)
+	if !isEvent {
+		text = strings.TrimPrefix(packet, "3")
+	}
+	sent, answer, _ := strings.Cut(strings.TrimSuffix(text, "]"), "[")
 	at, err := strconv.ParseInt(sent, 10, 64)
 	if err != nil {
 		return fmt.Errorf("%q: %w", packet, err)

@@ -32,10 +32,7 @@ const patient = await startServer({
   backend,
   config: { backend: { timeout: '20s' }, namespaces: { '/': { outage: { coalesce: true } } } },
 })
-after(async () => {
-  await Promise.all([server.stop(), patient.stop()])
-  await backend.kill()
-})
+after(() => Promise.all([server.stop(), patient.stop()]).finally(backend.kill))
 
 const namespaces = ['/refuse', '/close', '/stale', '/anonymous']
 
