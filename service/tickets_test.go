@@ -63,7 +63,7 @@ func TestTicketLetsAClientIn(t *testing.T) {
 	got := found.GetConnection()
 	want := &realtimev1.Connection{
 		Id: id, Namespace: "/", UserId: "ada", Rooms: []string{"a", "b"}, Metadata: metadata, ExpiresAt: end,
-		ConnectedAt: got.GetConnectedAt(), Transport: "websocket", RemoteAddress: got.GetRemoteAddress(), NodeId: "node-1",
+		ConnectedAt: got.GetConnectedAt(), Transport: "websocket", RemoteAddress: got.GetRemoteAddress(), NodeId: "node-1", TokenId: "s1",
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -17,10 +17,11 @@ type grant struct {
 	Metadata  json.RawMessage `json:"metadata,omitempty"`
 	ExpiresAt time.Time       `json:"expires_at,omitzero"`
 	TokenID   string          `json:"token_id,omitempty"`
+	IssuedAt  time.Time       `json:"issued_at,omitzero"`
 }
 
 func encode(who authn.Identity) ([]byte, error) {
-	value, err := json.Marshal(grant{who.User, who.Rooms, who.Metadata, who.ExpiresAt, who.TokenID})
+	value, err := json.Marshal(grant{who.User, who.Rooms, who.Metadata, who.ExpiresAt, who.TokenID, who.IssuedAt})
 	if err != nil {
 		return nil, fmt.Errorf("encode grant: %w", err)
 	}
@@ -39,6 +40,6 @@ func decode(value []byte) (authn.Identity, error) {
 		return authn.Identity{}, errors.New("decode grant: metadata is no object")
 	}
 	return authn.Identity{
-		User: g.User, Rooms: g.Rooms, Metadata: g.Metadata, ExpiresAt: g.ExpiresAt, TokenID: g.TokenID,
+		User: g.User, Rooms: g.Rooms, Metadata: g.Metadata, ExpiresAt: g.ExpiresAt, TokenID: g.TokenID, IssuedAt: g.IssuedAt,
 	}, nil
 }

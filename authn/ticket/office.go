@@ -34,6 +34,7 @@ type Ticket struct {
 // Issue makes a ticket for one connection to a namespace. Of who, the events
 // stay behind.
 func (o *Office) Issue(ctx context.Context, namespace string, who authn.Identity, life time.Duration) (Ticket, error) {
+	who.IssuedAt = time.Now() // so a revocation of before is none of this one
 	value, err := encode(who)
 	if err != nil {
 		return Ticket{}, err

@@ -104,7 +104,12 @@ func TestTicketSaysWhoTheClientIs(t *testing.T) {
 			ExpiresAt: time.Now().Add(time.Hour).UTC().Round(0), TokenID: "session 7",
 		},
 	} {
+		began := time.Now()
 		got := d.accepted(t, showing(d.issue(t, who, time.Minute).Text))
+		if got.IssuedAt.Before(began) || got.IssuedAt.After(time.Now()) {
+			t.Errorf("issued at %v", got.IssuedAt)
+		}
+		who.IssuedAt = got.IssuedAt
 		if diff := cmp.Diff(who, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
