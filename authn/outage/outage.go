@@ -13,8 +13,8 @@
 // An outage is an error whose cause says that it is temporary (a method
 // Temporary() bool, which the errors of backends have): nobody answered, or not
 // in time. Every other breakdown, such as a reply that makes no sense, never lets
-// anybody in. What is decided never reaches those who are in already: they are not
-// asked about again.
+// anybody in. What is decided never reaches those who are in already: whoever
+// refreshes a credential is asked about, and nothing else becomes of it.
 //
 // # Who is alike
 //
@@ -111,6 +111,9 @@ func (a *Authenticator) Forget(user, tokenID string) {
 // Authenticate returns what the other authenticator decides, or what the policy
 // makes of its outage.
 func (a *Authenticator) Authenticate(ctx context.Context, h authn.Handshake) (authn.Identity, error) {
+	if h.Cause == authn.CauseRefresh { // a resident, who stays whatever comes of it
+		return a.next.Authenticate(ctx, h)
+	}
 	identity, err := a.decide(ctx, h)
 	if err == nil || ctx.Err() != nil || refused(err) {
 		return identity, err

@@ -371,3 +371,21 @@ func TestClientThatLeft(t *testing.T) {
 		t.Error("counts")
 	}
 }
+
+// TestResidentsAreOnlyAskedAbout has a client refresh its credential while
+// nobody answers, under every policy that would let a newcomer in or close its
+// connection.
+func TestResidentsAreOnlyAskedAbout(t *testing.T) {
+	for _, policy := range []outage.Policy{outage.Close, outage.Stale, outage.Anonymous} {
+		s := newShelter(t, outage.Config{Policy: policy, Coalesce: true})
+		refresh := authn.Handshake{Cause: authn.CauseRefresh, Resident: authn.Resident{User: "ada"}}
+		s.desk.says(authn.Identity{User: "ada"}, nil)
+		if identity, err := s.Authenticate(t.Context(), refresh); err != nil || identity.User != "ada" {
+			t.Errorf("%s: %+v, %v", policy, identity, err)
+		}
+		s.desk.says(authn.Identity{}, errAway)
+		if identity, err := s.Authenticate(t.Context(), refresh); !errors.Is(err, errAway) {
+			t.Errorf("%s: %+v, %v", policy, identity, err)
+		}
+	}
+}
