@@ -3,30 +3,38 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
+	"slices"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/authn/outage"
 )
 
 // sheltered puts what the configuration says about outages before an authenticator
 // that asks a backend.
-func (p *parts) sheltered(cfg *Config, name string, asks authn.Authenticator, log *slog.Logger, metrics *outage.Metrics) authn.Authenticator {
-	wanted := cfg.Namespaces[name].Outage
-	if wanted == nil {
+func (b *policyMaker) sheltered(name string, n Namespace, asks authn.Authenticator) authn.Authenticator {
+	if n.Outage == nil {
 		return asks
 	}
 	shelter := outage.New(outage.Params{
-		Authenticator: asks, Config: *wanted, Namespace: name, Log: log, Metrics: metrics,
+		Authenticator: asks, Config: *n.Outage, Namespace: name, Log: b.log, Metrics: b.outages,
 	})
-	p.outages = append(p.outages, shelter)
+	b.parts.outages = append(b.parts.outages, shelter)
 	return shelter
+}
+
+// asksBackend reports whether a backend may decide about the namespace's clients.
+func (n Namespace) asksBackend() bool {
+	if len(n.Chain) > 0 {
+		return slices.Contains(n.Chain, chain.Backend)
+	}
+	return !n.Anonymous && n.JWT == nil
 }
 
 // validateOutage is about a namespace that says what happens in an outage.
 func (c *Config) validateOutage(n Namespace) error {
 	faults := []error{n.Outage.Validate(c.SocketIO.MaxRooms)}
-	if n.Anonymous || n.JWT != nil {
+	if !n.asksBackend() {
 		faults = append(faults, errors.New("policy: nobody is asked about the namespace's clients, so nobody can be away"))
 	}
 	if after, timeout := n.Outage.CloseAfter, c.SocketIO.ConnectTimeout; after >= timeout {

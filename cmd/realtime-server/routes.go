@@ -31,6 +31,8 @@ type Route struct {
 	// MaxInFlight is how many of these events are handled at once. Zero means as
 	// many as the backend may have calls.
 	MaxInFlight int `yaml:"max_in_flight"`
+	// Retry lets the backend be given an event again if it was away.
+	Retry bool `yaml:"retry"`
 	// Once is for how long an event that a client repeats is answered as
 	// before. Zero means that it is an event as any other.
 	Once time.Duration `yaml:"once"`
@@ -118,7 +120,7 @@ func (b *backends) client(label string, cfg *backend.Config) (*backend.Client, e
 
 // routes are those of a namespace, whose own backend is own; nil if the
 // configuration has none, for then own answers everything.
-func (b *backends) routes(cfg *Config, n Namespace, own service.Backend) (*service.Routes, error) {
+func (b *backends) routes(cfg *Config, n Namespace, own *backend.Client) (*service.Routes, error) {
 	if n.Routes == nil {
 		return nil, nil
 	}
@@ -131,6 +133,9 @@ func (b *backends) routes(cfg *Config, n Namespace, own service.Backend) (*servi
 				return nil, err
 			}
 			to = client
+		}
+		if r.Retry {
+			to = to.RepeatingEvents()
 		}
 		rules = append(rules, r.rule(to, cfg.backendOfRoute(n, r).Timeout))
 	}

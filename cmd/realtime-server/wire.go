@@ -3,12 +3,9 @@ package main
 import (
 	"cmp"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,10 +17,6 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
-	"github.com/seed52a35d2d/realtime-server/authn"
-	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
-	"github.com/seed52a35d2d/realtime-server/authn/callback"
-	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/authn/outage"
 	"github.com/seed52a35d2d/realtime-server/authn/ticket"
@@ -84,6 +77,9 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 		return nil, err
 	}
 	p.gateway = service.NewGateway(policies, cfg.API, log, reg)
+	for _, remembers := range p.outages {
+		p.gateway.Revocations().AddForgetter(remembers)
+	}
 	cfg.SocketIO.Engine.Admit = p.admission(cfg)
 	interest := sio.NewInterest()
 	if cfg.Redis.Enabled() {
@@ -111,68 +107,6 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	}
 	p.admin = buildHTTP(adminHandler(cfg.Admin, reg, p.ready, p.drain.handler(p)), log)
 	return p, p.joinCluster(cfg, node.ID, interest, log, reg)
-}
-
-// buildPolicies says for every namespace who decides about its clients. Two
-// namespaces with the common backend share its client.
-func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, reg prometheus.Registerer) (map[string]service.Policy, error) {
-	fetches, reloads, outages := jwt.NewFetches(reg), jwt.NewReloads(reg), outage.NewMetrics(reg)
-	p.office = ticket.NewOffice(reg)
-	callers := &backends{node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}}
-	defer func() { p.backends = slices.Collect(maps.Values(callers.clients)) }()
-	policies := map[string]service.Policy{}
-	p.tokens = map[string]*jwt.Authenticator{}
-	var faults []error
-	for _, name := range cfg.SocketIO.Namespaces {
-		namespace := cfg.Namespaces[name]
-		policy := service.Policy{Dev: cfg.Dev, Expiry: namespace.Expiry, Refresh: namespace.Refresh}
-		if to := cfg.backendOf(namespace); to != nil {
-			client, err := callers.client(cfg.labelOf(to, name), to)
-			if err != nil {
-				faults = append(faults, fmt.Errorf("backend of namespace %s: %w", name, err))
-				continue
-			}
-			policy.Backend = client
-			policy.Authenticator = p.sheltered(cfg, name, callback.New(client, cfg.SocketIO.MaxRooms), log, outages)
-		}
-		links := map[string]authn.Authenticator{chain.Backend: policy.Authenticator}
-		if namespace.Anonymous {
-			everybody, err := anonymous.New(namespace.Rooms...)
-			faults = append(faults, err)
-			policy.Authenticator = everybody
-		}
-		if namespace.JWT != nil {
-			tokens, err := p.buildTokens(cfg, name, log, fetches, reloads)
-			if err != nil {
-				faults = append(faults, within("namespaces."+name+".jwt", err))
-				continue
-			}
-			policy.Authenticator, links[chain.JWT] = tokens, tokens
-		}
-		if len(namespace.Chain) > 0 {
-			var err error
-			policy.Authenticator, err = p.link(cfg, namespace, links)
-			faults = append(faults, err)
-		}
-		var err error
-		policy.Routes, err = callers.routes(cfg, namespace, policy.Backend)
-		faults = append(faults, within("namespaces."+name, err))
-		policies[name] = policy
-	}
-	return policies, errors.Join(faults...)
-}
-
-// buildTokens makes what checks the tokens of a namespace.
-func (p *parts) buildTokens(cfg *Config, name string, log *slog.Logger, fetches, reloads *prometheus.CounterVec) (*jwt.Authenticator, error) {
-	label := prometheus.Labels{"namespace": name}
-	tokens, err := jwt.New(*cfg.Namespaces[name].JWT, cfg.SocketIO.MaxRooms, jwt.Watch{
-		Log:     log.With(slog.String("namespace", name)),
-		Fetches: fetches.MustCurryWith(label), Reloads: reloads.MustCurryWith(label),
-	})
-	if err == nil {
-		p.tokens[name] = tokens
-	}
-	return tokens, err
 }
 
 // buildGRPC makes the server of the API with all that belongs to it.
