@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
 	"github.com/seed52a35d2d/realtime-server/sio"
@@ -75,6 +76,9 @@ func newWorld(t *testing.T, policy service.Policy, changes ...func(*sio.Config))
 		t.Fatal(err)
 	}
 	w.close = sync.OnceFunc(func() {
+		if b, ok := policy.Backend.(*backend.Client); ok {
+			b.Hurry() // as the shutdown of the process begins
+		}
 		sockets.Close(context.Background())
 		gateway.Close()
 	})
