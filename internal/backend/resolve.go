@@ -16,7 +16,7 @@ import (
 const resolveEvery = 30 * time.Second
 
 // names looks up the addresses of a backend, as gRPC does it, and knows why
-// there are none.
+// there are none. It is nil for a backend that is not dialled.
 type names struct {
 	every time.Duration
 
@@ -33,7 +33,7 @@ func (n *names) builder() resolver.Builder { return &namesBuilder{resolver.Get("
 // explain makes an error that an operator understands of gRPC's "no children to
 // pick from".
 func (n *names) explain(err error) error {
-	if status.Code(err) != codes.Unavailable {
+	if n == nil || status.Code(err) != codes.Unavailable {
 		return err
 	}
 	n.mu.Lock()
