@@ -193,6 +193,8 @@ test('an ACL user with the rules of the documentation; rules and password that c
   const client = await enter(t, backend, two, 'acl', ['acl'])
   await until(async () => await metric(two, 'realtime_registry_records_written_total') === 1, 'the connection is registered')
   assert.equal(await matched(one, 'acl', 'allowed'), 1)
+  assert.equal((await one.api.revokeUser({ user_id: 'somebody' })).matched, '0')
+  await until(async () => await metric(two, 'realtime_revocations_following') === 1, 'it hears of revocations')
 
   await redis.command('ACL', 'SETUSER', 'realtime', '-publish')
   await assert.rejects(one.api.send({ target: { rooms: ['acl'] }, event: eventOf('denied') }), unavailable)

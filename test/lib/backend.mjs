@@ -16,9 +16,9 @@ const timestamp = (ms) => ({ seconds: Math.floor(ms / 1_000), nanos: (ms % 1_000
 
 // How to authenticate, by auth.how.
 const authenticators = {
-  token({ token, user, rooms, events = [], compress, metadata, lifetime }) {
+  token({ token, user, rooms, events = [], compress, metadata, lifetime, token_id }) {
     if (token !== TOKEN) return { refuse: { code: 'BAD_TOKEN', message: 'The token is not valid' } }
-    const accept = { user_id: user, rooms, metadata, events: events.map((event) => ({ ...eventOf(...event), compress })) }
+    const accept = { user_id: user, rooms, metadata, token_id, events: events.map((event) => ({ ...eventOf(...event), compress })) }
     if (lifetime) accept.expires_at = timestamp(Date.now() + lifetime)
     return { accept }
   },
