@@ -2,9 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,32 +13,6 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/revoked"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
-
-// RevocationConfig says how revoked credentials are remembered.
-type RevocationConfig struct {
-	// TTL is how long a credential is refused if the caller does not say when it
-	// ends. No credential should live for longer.
-	TTL time.Duration `yaml:"ttl"`
-	// Max is how many revocations are remembered.
-	Max int `yaml:"max"`
-}
-
-// DefaultRevocationConfig returns the defaults.
-func DefaultRevocationConfig() RevocationConfig {
-	return RevocationConfig{TTL: 24 * time.Hour, Max: 100_000}
-}
-
-// Validate reports everything that is wrong with c.
-func (c RevocationConfig) Validate() error {
-	var faults []error
-	if c.TTL <= 0 {
-		faults = append(faults, fmt.Errorf("ttl: %v is not a positive time", c.TTL))
-	}
-	if c.Max <= 0 {
-		faults = append(faults, fmt.Errorf("max: %d is not positive", c.Max))
-	}
-	return errors.Join(faults...)
-}
 
 // RevocationStore tells all nodes what was revoked, also those that come later;
 // see package revoked. It tells this node by Revocations.Hear.
@@ -207,22 +178,25 @@ func (r *Revocations) enforce(v revocation.Revocation, source string, older time
 	v.At = older
 	how := sio.Disconnect{Reason: sio.ReasonRevoked, Reconnect: v.Reconnect, Detail: v.Detail, Last: last}
 	for _, s := range r.find(&v) {
-		if m := memberOf(s); m != nil && v.Covers(m.credential) {
-			_ = s.Disconnect(how) // the event was found to be sound
-			ended++
-		}
+		_ = s.Disconnect(how) // the event was found to be sound
+		ended++
 	}
 	r.metrics.taken.WithLabelValues(kindOf(&v), source).Inc()
 	return ended
 }
 
-// find returns the sockets that may hold revoked credentials.
+// find returns the sockets that hold revoked credentials. Who refreshes holds
+// both for a moment, and is found by either.
 func (r *Revocations) find(v *revocation.Revocation) (all []*sio.Socket) {
 	if v.Token != "" {
 		return r.holders.of(v)
 	}
 	for _, ns := range r.namespaces(v.Namespace) {
-		all = append(all, ns.Sockets(sio.Target{Users: []string{v.User}})...)
+		for _, s := range ns.Sockets(sio.Target{Users: []string{v.User}}) {
+			if m := memberOf(s); m != nil && v.Covers(m.credential) {
+				all = append(all, s)
+			}
+		}
 	}
 	return all
 }
@@ -235,59 +209,4 @@ func (r *Revocations) namespaces(name string) []*sio.Namespace {
 		return []*sio.Namespace{ns}
 	}
 	return nil
-}
-
-// holders are the sockets whose credentials have a name.
-type holders struct {
-	mu sync.Mutex // stands alone; taken under the locks of package sio
-	by map[string][]*sio.Socket
-}
-
-func (h *holders) add(c revocation.Credential, s *sio.Socket) {
-	if c.Token == "" {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.by == nil {
-		h.by = map[string][]*sio.Socket{}
-	}
-	h.by[c.Token] = append(h.by[c.Token], s)
-}
-
-// remove undoes one add: a client may refresh a credential with the same.
-func (h *holders) remove(c revocation.Credential, s *sio.Socket) {
-	if c.Token == "" {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := h.by[c.Token]
-	for i, one := range all {
-		if one != s {
-			continue
-		}
-		all[i], all[len(all)-1] = all[len(all)-1], nil
-		all = all[:len(all)-1]
-		break
-	}
-	if h.by[c.Token] = all; len(all) == 0 {
-		delete(h.by, c.Token)
-	}
-}
-
-// of returns the sockets that hold a credential, in whatever namespace, each
-// once.
-func (h *holders) of(v *revocation.Revocation) []*sio.Socket {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var all []*sio.Socket
-	seen := map[*sio.Socket]bool{}
-	for _, s := range h.by[v.Token] {
-		if !seen[s] {
-			seen[s] = true
-			all = append(all, s)
-		}
-	}
-	return all
 }
