@@ -322,6 +322,14 @@ namespaces:
 			environ: complete, args: []string{"--set", "http.paths=/a", "--set", "http.msgpack_paths=/m/,/a/,b"},
 			faults: []string{`http.msgpack_paths: "/a" stands twice`, `http.msgpack_paths: "b" is no path`},
 		},
+		"ends of credentials": {
+			file:    "namespaces: {/a: {expiry: {grace: -1s}, refresh: {event: connect}}}\nrevocation: {ttl: 0s, max: 0}",
+			environ: complete,
+			faults: []string{
+				"namespaces./a.expiry.grace: -1s is negative", "namespaces./a.refresh.event: name is reserved",
+				"revocation.ttl: 0s is not", "revocation.max: 0 is not",
+			},
+		},
 		"two documents": {
 			file: "node_id: a\n---\nnode_id: b", environ: complete, faults: []string{"{file}: has more than one YAML document"},
 		},

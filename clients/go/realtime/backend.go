@@ -50,8 +50,8 @@ type RequestContext struct {
 	Namespace    string
 	NodeID       string         // the server process that calls
 	Generation   int64          // which start of that process, increasing
-	UserID       string         // Accept.UserID; empty in Authenticate
-	Metadata     map[string]any // Accept.Metadata, as JSON has it; nil in Authenticate
+	UserID       string         // Accept.UserID; empty in Authenticate, but for CauseRefresh
+	Metadata     map[string]any // Accept.Metadata, as JSON has it; nil likewise
 	Attempt      int32          // how often this call was tried, counted from 1
 }
 

@@ -102,9 +102,11 @@ type RequestContext struct {
 	// generation is a process that has started again, or that has found its place
 	// in the cluster again. About milliseconds since 1970.
 	Generation int64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
-	// Accept.user_id; empty in Authenticate and for anonymous connections.
+	// Accept.user_id; empty for anonymous connections and in Authenticate, unless
+	// the client refreshes its credential.
 	UserId string `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// Accept.metadata, as given. Unset in Authenticate.
+	// Accept.metadata, as given. Unset in Authenticate, unless the client refreshes
+	// its credential.
 	Metadata *structpb.Struct `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// How often this process has tried the call, counted from 1.
 	Attempt       int32 `protobuf:"varint,7,opt,name=attempt,proto3" json:"attempt,omitempty"`

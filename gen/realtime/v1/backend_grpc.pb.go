@@ -46,7 +46,9 @@ const (
 type RealtimeBackendClient interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
-	// or a missed deadline with a temporary error.
+	// or a missed deadline with a temporary error. It is called once more for
+	// every credential that a client shows later (AUTHENTICATE_CAUSE_REFRESH): any
+	// outcome but Accept then leaves the client as it is.
 	Authenticate(ctx context.Context, in *AuthenticateRequest, opts ...grpc.CallOption) (*AuthenticateResponse, error)
 	// OnConnected is called once a client was accepted and told so. Its events
 	// are forwarded after this call has ended. An error changes nothing for the
@@ -134,7 +136,9 @@ func (c *realtimeBackendClient) OnDisconnected(ctx context.Context, in *OnDiscon
 type RealtimeBackendServer interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
-	// or a missed deadline with a temporary error.
+	// or a missed deadline with a temporary error. It is called once more for
+	// every credential that a client shows later (AUTHENTICATE_CAUSE_REFRESH): any
+	// outcome but Accept then leaves the client as it is.
 	Authenticate(context.Context, *AuthenticateRequest) (*AuthenticateResponse, error)
 	// OnConnected is called once a client was accepted and told so. Its events
 	// are forwarded after this call has ended. An error changes nothing for the
