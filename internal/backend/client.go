@@ -99,7 +99,7 @@ func (c *Client) Authenticate(
 func (c *Client) OnConnected(
 	ctx context.Context, req *realtimev1.OnConnectedRequest,
 ) (*realtimev1.OnConnectedResponse, error) {
-	return optional(call(ctx, c, Call{Method: "OnConnected", Lane: Residents}, c.stub.OnConnected, req))
+	return optional(call(ctx, c, Call{Method: "OnConnected", Lane: Arrivals}, c.stub.OnConnected, req))
 }
 
 // OnEvent hands over what a client emitted.

@@ -12,14 +12,17 @@ import (
 // Lane is where a call waits for its place. Calls of one lane go in the order
 // in which they came; of several lanes in which calls wait, each has its turn.
 // So a storm of one kind never keeps the others from the backend, and each gets
-// at least a third of what the backend can do.
+// at least a quarter of what the backend can do.
 type Lane int
 
 const (
 	// Newcomers are clients that nobody knows yet. There may be any number of them,
 	// and they come again; so this lane alone is short, and sheds.
 	Newcomers Lane = iota
-	// Residents are clients that were let in. Each has one call at a time and is
+	// Arrivals tell of clients that were let in. There are as many as newcomers
+	// that were accepted, so in a storm they must not stand before residents.
+	Arrivals
+	// Residents are clients that emit events. Each has one call at a time and is
 	// not read meanwhile, so there are no more of them than connections.
 	Residents
 	// Partings tell of connections that have ended.
@@ -29,7 +32,7 @@ const (
 )
 
 // String is the label of the metrics.
-func (l Lane) String() string { return [lanes]string{"newcomers", "residents", "partings"}[l] }
+func (l Lane) String() string { return [lanes]string{"newcomers", "arrivals", "residents", "partings"}[l] }
 
 // errQueueFull is why a newcomer was not taken.
 var errQueueFull = errors.New("queue full")
