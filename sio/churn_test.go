@@ -19,9 +19,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// sociable is a Handler whose sockets join rooms on every occasion.
+// sociable is a Handler whose sockets join rooms on every occasion. Every second
+// one has to wait in the lobby until it says something.
 type sociable struct {
 	mu            sync.Mutex
+	connects      int
 	connected     map[string]bool
 	disconnected  int
 	disconnects   map[string]int
@@ -29,7 +31,10 @@ type sociable struct {
 }
 
 func (h *sociable) Connect(context.Context, *Socket) (*Welcome, error) {
-	return &Welcome{User: "everyone", Rooms: []string{"lobby"}}, nil
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connects++
+	return &Welcome{User: "everyone", Rooms: []string{"lobby"}, Lobby: h.connects%2 == 0}, nil
 }
 
 func (h *sociable) Connected(_ context.Context, s *Socket) {
@@ -45,6 +50,9 @@ func (h *sociable) Event(_ context.Context, s *Socket, e *ClientEvent) {
 		h.beforeConnect++
 	}
 	h.mu.Unlock()
+	if s.InLobby() {
+		_ = s.Enter(&Welcome{User: "everyone", Rooms: []string{"lobby"}}) // may have left already
+	}
 	_ = s.Join("event " + s.ID())
 	s.Leave("connected")
 	_ = e.Ack()
@@ -169,6 +177,9 @@ func TestChurnLeavesNothing(t *testing.T) {
 	}
 	if got := testutil.ToFloat64(hub.sockets); got != 0 {
 		t.Errorf("the gauge of sockets shows %v", got)
+	}
+	if got := testutil.ToFloat64(hub.lobby); got != 0 {
+		t.Errorf("the gauge of the lobby shows %v", got)
 	}
 	if got := server.asking.pending.Load(); got != 0 {
 		t.Errorf("%d acknowledgements are waited for", got)

@@ -42,7 +42,10 @@ func (n *narrator) Connect(ctx context.Context, s *Socket) (*Welcome, error) {
 	if id := s.Recovering(); id != "" {
 		n.log(s, "wants to be %s again", id)
 	}
-	var auth struct{ User, Refuse, Rooms string }
+	var auth struct {
+		User, Refuse, Rooms string
+		Lobby               bool
+	}
 	if err := json.Unmarshal(s.Auth(), &auth); err != nil {
 		return nil, err
 	}
@@ -65,19 +68,28 @@ func (n *narrator) Connect(ctx context.Context, s *Socket) (*Welcome, error) {
 		return nil, &Refusal{Message: auth.Refuse, Data: []byte(`{"code":"WHY"}`)}
 	}
 	n.last = s
+	if auth.Lobby {
+		return &Welcome{Lobby: true, Data: "stranger", Events: []*Event{{Name: "who are you"}}}, nil
+	}
 	return &Welcome{User: auth.User, Rooms: strings.Fields(auth.Rooms), Events: []*Event{{Name: "welcome"}}}, nil
 }
 
 func (n *narrator) Connected(_ context.Context, s *Socket) {
+	if s.InLobby() {
+		n.log(s, "waits %v %q %v", s.Data(), s.User(), s.Rooms())
+		return
+	}
 	n.log(s, "connected %q %v", s.User(), s.Rooms())
 	if s.Recovered() {
 		n.log(s, "is %s again", s.ID())
 	}
 }
 
-func (n *narrator) Event(_ context.Context, s *Socket, e *ClientEvent) {
+func (n *narrator) Event(ctx context.Context, s *Socket, e *ClientEvent) {
 	n.log(s, "event %s(%s)", e.Name, describe(e.Args))
 	switch e.Name {
+	case "enter":
+		n.enter(ctx, s, e)
 	case "echo":
 		_ = e.Ack(e.Args...)
 		_ = e.Ack(Arg{JSON: []byte(`"twice"`)})
@@ -90,6 +102,33 @@ func (n *narrator) Event(_ context.Context, s *Socket, e *ClientEvent) {
 			n.log(s, "join: %v", err)
 		}
 	}
+}
+
+// enter lets a client in from the lobby, once the gate is open if it is told to
+// wait.
+func (n *narrator) enter(ctx context.Context, s *Socket, e *ClientEvent) {
+	var w struct {
+		User, Rooms string
+		Wait, Bad   bool
+	}
+	_ = json.Unmarshal(e.Args[0].JSON, &w)
+	if w.Wait {
+		select {
+		case <-n.gate:
+		case <-ctx.Done():
+			n.log(s, "gave up: %v", ctx.Err())
+		}
+	}
+	welcome := &Welcome{User: w.User, Rooms: strings.Fields(w.Rooms), Data: "friend", Events: []*Event{{Name: "come in"}}}
+	if w.Bad {
+		welcome.Events[0].Name = "connect"
+	}
+	if err := s.Enter(welcome); err != nil {
+		n.log(s, "enter: %v; %v %q %v", err, s.Data(), s.User(), s.Rooms())
+		return
+	}
+	_ = e.Ack(Arg{JSON: []byte(`"in"`)})
+	n.log(s, "entered %v %q %v; context %v", s.Data(), s.User(), s.Rooms(), ctx.Err())
 }
 
 // describe puts arguments into one line.
@@ -173,6 +212,9 @@ func (n *narrator) do(server *Server, line string) error {
 		names := slices.Sorted(maps.Keys(server.namespaces.dynamic))
 		server.namespaces.mu.RUnlock()
 		n.server("dynamic %v", names)
+	case "lobby?":
+		_, found := hub.Socket(n.last.ID())
+		n.server("found %v, join %v, members %d, rooms %v", found, n.last.Join("r"), len(hub.Sockets(Target{Everyone: true})), hub.Rooms())
 	case "rooms?":
 		n.server("rooms %v", hub.Rooms())
 	default:

@@ -18,11 +18,13 @@ type Handler interface {
 	// Connect decides whether a client may join the socket's namespace. A
 	// *Refusal keeps it out and tells it why; any other error keeps it out
 	// with "Internal error". The context also ends when the client leaves.
-	// The socket is in no room and receives nothing before Connect returns.
+	// The socket is in no room and receives nothing before Connect returns, nor
+	// while it waits in the lobby (Welcome.Lobby).
 	Connect(ctx context.Context, s *Socket) (*Welcome, error)
 	// Connected is called when the client was told that it is connected.
 	Connected(ctx context.Context, s *Socket)
-	// Event is called for every event of the client.
+	// Event is called for every event of the client. As long as the client waits
+	// in the lobby, the context also ends when it leaves.
 	Event(ctx context.Context, s *Socket, e *ClientEvent)
 	// Disconnected is called once for every socket that Connected was called
 	// for, after its last event.
@@ -62,6 +64,10 @@ type Welcome struct {
 	// Both are called under locks. They must not block, and not call anything of
 	// this package.
 	Admit func() error
+	// Lobby has the client wait: it is told that it is connected, and receives
+	// the Events, but is no member of the namespace before Socket.Enter. User and
+	// Rooms do not count then.
+	Lobby bool
 }
 
 // Refusal keeps a client out.

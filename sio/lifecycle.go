@@ -57,6 +57,9 @@ func (s *Socket) decide(ctx context.Context) {
 		s.refuse(err)
 		return
 	}
+	if welcome.Lobby {
+		s.forgo()
+	}
 	first, err := s.firstPackets(welcome)
 	if err == nil {
 		err = s.accept(welcome, first)
@@ -90,7 +93,7 @@ func (s *Socket) ask(ctx context.Context) (welcome *Welcome, err error) {
 	if welcome == nil && err == nil {
 		return nil, errNoDecision
 	}
-	if err == nil {
+	if err == nil && !welcome.Lobby {
 		s.awaitEnd(ctx, welcome)
 	}
 	return welcome, err
@@ -99,9 +102,15 @@ func (s *Socket) ask(ctx context.Context) (welcome *Welcome, err error) {
 // firstPackets are what an accepted client receives first: CONNECT, and the
 // events of the Welcome.
 func (s *Socket) firstPackets(w *Welcome) ([]*outgoing, error) {
-	packets := []*outgoing{s.connectPacket()}
+	events, err := w.packets(s.namespace)
+	return append([]*outgoing{s.connectPacket()}, events...), err
+}
+
+// packets are the events of the Welcome. The error is a *FieldError.
+func (w *Welcome) packets(n *Namespace) ([]*outgoing, error) {
+	var packets []*outgoing
 	for _, e := range w.Events {
-		p, err := e.packet(s.namespace.name)
+		p, err := e.packet(n.name)
 		if err != nil {
 			return nil, err
 		}
@@ -110,30 +119,34 @@ func (s *Socket) firstPackets(w *Welcome) ([]*outgoing, error) {
 	return packets, nil
 }
 
-// accept makes the client a member of its namespace and tells it so. The error
-// is errLeft, errNamespaceLimit, ErrTooManyRooms or that of Welcome.Admit.
-func (s *Socket) accept(w *Welcome, first []*outgoing) error {
-	flush, err := s.enter(w, first)
+// accept makes the client a member of its namespace, or one who waits in the
+// lobby, and tells it so. The error is errLeft, errNamespaceLimit,
+// ErrTooManyRooms or that of Welcome.Admit.
+func (s *Socket) accept(w *Welcome, first []*outgoing) (err error) {
+	var flush bool
+	if w.Lobby {
+		flush, err = s.wait(w, first)
+	} else {
+		flush, err = s.enter(connecting, w, first)
+	}
 	if flush {
 		s.conn.session.Flush()
 	}
 	return err
 }
 
-// enter does the work of accept under the socket's lock, with the packets
-// queued but not written: whoever finds the socket in the index and wants to
-// send waits that long, so that CONNECT and the first events come first on the
-// wire.
-func (s *Socket) enter(w *Welcome, first []*outgoing) (flush bool, err error) {
+// enter makes a socket in this state a member. It works under the socket's
+// lock, with the packets queued but not written: whoever finds the socket in the
+// index and wants to send waits that long, so that CONNECT and the first events
+// come first on the wire.
+func (s *Socket) enter(from socketState, w *Welcome, first []*outgoing) (flush bool, err error) {
 	s.namespace.recovery.lock()
 	defer s.namespace.recovery.unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancel = nil
-	if s.state != connecting {
+	if s.state != from {
 		return false, errLeft
 	}
-	s.member.User, s.data, s.connectedAt = w.User, w.Data, time.Now()
 	directory := s.conn.server.namespaces
 	if !directory.admit(s.namespace) {
 		return false, errNamespaceLimit
@@ -143,16 +156,23 @@ func (s *Socket) enter(w *Welcome, first []*outgoing) (flush bool, err error) {
 		s.track.memory = w.Memory
 		rooms = s.comeBack(w, first)
 	}
+	s.member.User = w.User
 	if err := s.namespace.index.Add(&s.member, rooms); err != nil {
+		s.member.User = ""
 		directory.dismiss(s.namespace)
 		return false, err
 	}
 	if err := w.admits(); err != nil {
 		s.namespace.index.Remove(&s.member)
+		s.member.User = ""
 		directory.dismiss(s.namespace)
 		return false, err
 	}
-	s.state = connected
+	s.data, s.connectedAt = w.Data, time.Now()
+	if s.state == waiting {
+		s.namespace.lobby.Dec()
+	}
+	s.state, s.cancel = connected, nil
 	s.conn.connected()
 	s.namespace.sockets.Inc()
 	if s.track == nil {
@@ -288,7 +308,7 @@ func (s *Socket) close(end End, last []*outgoing) bool {
 	s.asked = nil
 	s.conn.server.wg.Add(1) // while the lock keeps conn.Closed from being through
 	defer s.conn.server.wg.Done()
-	flush := s.conn.drop(s, was == connected, last)
+	flush := s.conn.drop(s, was.told(), last)
 	s.mu.Unlock()
 	r.unlock()
 
@@ -301,9 +321,12 @@ func (s *Socket) close(end End, last []*outgoing) bool {
 	for _, a := range asked {
 		a.left(s)
 	}
-	if was == connected {
+	switch was {
+	case connected:
 		s.leave(end, away)
-	} else {
+	case waiting:
+		s.leaveLobby(end)
+	default:
 		s.conn.server.namespaces.release(s.namespace)
 	}
 	if flush {

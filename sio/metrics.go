@@ -8,6 +8,7 @@ import (
 // metrics counts what an operator wants to know of the sockets.
 type metrics struct {
 	sockets      *prometheus.GaugeVec   // by namespace, or its pattern
+	lobby        *prometheus.GaugeVec   // likewise
 	dynamic      *prometheus.GaugeVec   // by pattern
 	refused      *prometheus.CounterVec // by cause
 	disconnected *prometheus.CounterVec // by reason
@@ -41,6 +42,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{
 		sockets: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "realtime_sockets", Help: "Sockets that are connected, by namespace; those of dynamic ones by pattern.",
+		}, []string{"namespace"}),
+		lobby: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "realtime_lobby_sockets", Help: "Sockets that wait in the lobby, by namespace; those of dynamic ones by pattern.",
 		}, []string{"namespace"}),
 		dynamic: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "realtime_dynamic_namespaces", Help: "Namespaces that exist by a pattern and have a socket, by pattern.",

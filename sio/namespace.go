@@ -38,6 +38,7 @@ type Namespace struct {
 	server  *Server
 	index   *adapter.Index[*Socket]
 	sockets prometheus.Gauge
+	lobby   prometheus.Gauge
 	goodbye *outgoing // the DISCONNECT packet
 	tenancy tenancy   // the directory's
 
@@ -55,7 +56,7 @@ func newNamespace(s *Server, name string, p *pattern) *Namespace {
 
 		recovery: newRecovery(s, name),
 	}
-	n.sockets = s.metrics.sockets.WithLabelValues(n.Pattern())
+	n.sockets, n.lobby = s.metrics.sockets.WithLabelValues(n.Pattern()), s.metrics.lobby.WithLabelValues(n.Pattern())
 	return n
 }
 

@@ -18,11 +18,16 @@ type socketState uint8
 const (
 	// connecting: the Handler decides.
 	connecting socketState = iota
-	// connected: the client was told.
+	// waiting: the client was told that it is connected, and is in the lobby.
+	waiting
+	// connected: the client is a member, and was told that it is connected.
 	connected
 	// closed: nothing is sent or received any more.
 	closed
 )
+
+// told reports whether the client takes itself for connected.
+func (s socketState) told() bool { return s == waiting || s == connected }
 
 // Socket is one client in one namespace.
 type Socket struct {
@@ -35,11 +40,11 @@ type Socket struct {
 
 	mu          sync.Mutex // see enter for what happens under it
 	state       socketState
-	cancel      context.CancelFunc // ends the context of Handler.Connect
+	cancel      context.CancelFunc // ends the context of Handler.Connect, and of Event in the lobby
 	data        any
 	connectedAt time.Time
 	inbox       inbox
-	track       *track           // immutable; nil if the client cannot come back
+	track       *track           // nil if the client cannot come back; else it stays, unless Socket.wait takes it away
 	asked       map[uint64]*Acks // acknowledgements that are waited for, by id
 }
 
@@ -150,6 +155,9 @@ func (s *Socket) Emit(e *Event) error {
 	if err != nil {
 		return err
 	}
+	if s.InLobby() {
+		return s.send(newOutgoing(p, e.options()))
+	}
 	if h := s.conn.server.shared; h != nil && !e.Volatile {
 		_, err := h.emit(s.namespace, Target{IDs: []string{s.member.ID}}, e, p)
 		return err
@@ -176,7 +184,7 @@ func (s *Socket) queue(o *outgoing) (flush bool, err error) {
 	f := o.frame(s.conn.dialect)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != connected {
+	if !s.state.told() {
 		f.Drop()
 		return false, ErrClosed
 	}
@@ -201,7 +209,8 @@ func (s *Socket) receive(p *parser.Packet) error {
 	return err
 }
 
-// admit puts an event into the inbox of a connected socket.
+// admit puts an event into the inbox of a socket whose client was told that it
+// is connected.
 func (s *Socket) admit(e *ClientEvent) (employ bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -218,6 +227,11 @@ func (s *Socket) admit(e *ClientEvent) (employ bool, err error) {
 // do gives the event to the Handler.
 func (e *ClientEvent) do(ctx context.Context, s *Socket) {
 	defer s.conn.flow.done(e.size)
+	ctx, end, heard := s.attend(ctx)
+	if !heard {
+		return
+	}
+	defer end()
 	s.conn.server.handler.Event(ctx, s, e)
 }
 
