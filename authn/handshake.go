@@ -2,6 +2,7 @@ package authn
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -45,6 +46,35 @@ const (
 type Resident struct {
 	User     string
 	Metadata json.RawMessage // nil if there is none
+}
+
+// Credentials are the Claims for those who look for a credential in a client's
+// Auth: if the Payload begins with an object, its members stand in Auth, in the
+// place of those of the same name.
+func (h *Handshake) Credentials() Claims {
+	claims := h.Claims
+	if len(h.Payload) == 0 || h.Payload[0].Binary != nil {
+		return claims
+	}
+	said, auth := objectOf(h.Payload[0].JSON), objectOf(claims.Auth)
+	if len(said) == 0 {
+		return claims
+	}
+	if auth == nil {
+		auth = map[string]json.RawMessage{}
+	}
+	maps.Copy(auth, said)
+	claims.Auth, _ = json.Marshal(auth) // was decoded
+	return claims
+}
+
+// objectOf returns nil for what is no object.
+func objectOf(text []byte) map[string]json.RawMessage {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(text, &object) != nil {
+		return nil
+	}
+	return object
 }
 
 // Claims is everything that the client chose itself.

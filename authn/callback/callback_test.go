@@ -81,6 +81,8 @@ func TestBackendSeesWhoKnocks(t *testing.T) {
 	}))
 	_, err := a.Authenticate(t.Context(), authn.Handshake{
 		ConnectionID: "c1", Namespace: "/chat",
+		Cause:    authn.CauseEvent,
+		Payload:  []authn.Arg{{JSON: []byte(`{"a":1}`)}, {Binary: []byte("b")}},
 		Claims:   authn.Claims{Auth: []byte(`{"token":"t"}`)},
 		Observed: authn.Observed{RemoteAddress: "192.0.2.1"},
 	})
@@ -92,6 +94,8 @@ func TestBackendSeesWhoKnocks(t *testing.T) {
 		t.Errorf("request %v", got)
 	}
 	if on.GetConnectionId() != "c1" || on.GetNamespace() != "/chat" || on.GetNodeId() != "node-1" ||
+		got.GetCause() != realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_EVENT || len(got.GetPayload()) != 2 ||
+		got.GetPayload()[0].GetJson() != `{"a":1}` || string(got.GetPayload()[1].GetBinary()) != "b" ||
 		h.GetClaims().GetAuthJson() != `{"token":"t"}` || h.GetObserved().GetRemoteAddress() != "192.0.2.1" {
 		t.Errorf("request %v", got)
 	}

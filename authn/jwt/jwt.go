@@ -107,7 +107,7 @@ func (a *Authenticator) Close() {
 // Authenticate returns whom the client's token names. The error is always a
 // [*authn.Refusal].
 func (a *Authenticator) Authenticate(ctx context.Context, h authn.Handshake) (authn.Identity, error) {
-	token, err := find(a.cfg.Token, h.Claims)
+	token, err := find(a.cfg.Token, h.Credentials())
 	if err != nil {
 		return authn.Identity{}, err
 	}

@@ -424,6 +424,18 @@ func TestWhereTheTokenIs(t *testing.T) {
 }
 
 // Two keys stand side by side while the issuer moves from one to the other.
+// What the client says in an event goes before what it said when it connected.
+func TestTokenOfAnEvent(t *testing.T) {
+	a := checking(t, jwt.Config{Keys: []jwt.Key{{Secret: theSecret}}})
+	h := bearing("old")
+	h.Cause, h.Payload = authn.CauseEvent, []authn.Arg{{JSON: bearing(secretly("").sign(t, good())).Claims.Auth}}
+	if identity, err := a.Authenticate(t.Context(), h); err != nil || identity.User != "ada" {
+		t.Errorf("%+v, %v", identity, err)
+	}
+	h.Payload = []authn.Arg{{JSON: []byte(`{"token":5}`)}}
+	refused(t, a, h, jwt.CodeInvalid)
+}
+
 func TestRotationOfStaticKeys(t *testing.T) {
 	a := checking(t, jwt.Config{Keys: []jwt.Key{{ID: "old", Secret: theSecret}, {ID: "new", Secret: otherSecret}}})
 	method := gojwt.SigningMethodHS256

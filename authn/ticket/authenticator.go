@@ -47,7 +47,7 @@ func (o *Office) Authenticator(cfg Config, maxRooms int) *Authenticator {
 // Authenticate uses the client's ticket up, whatever becomes of the client
 // afterwards. The error is always a [*authn.Refusal].
 func (a *Authenticator) Authenticate(ctx context.Context, h authn.Handshake) (authn.Identity, error) {
-	text, err := a.at.Find(h.Claims)
+	text, err := a.at.Find(h.Credentials())
 	switch {
 	case errors.Is(err, authn.ErrNoCredential):
 		return authn.Identity{}, &authn.Refusal{Code: CodeMissing, Message: "A ticket is needed", Cause: err}

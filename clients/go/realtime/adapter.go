@@ -99,6 +99,24 @@ func (s *backendServer) OnEvent(
 	return &realtimev1.OnEventResponse{Ack: args}, nil
 }
 
+// AuthorizeJoin implements [realtimev1.RealtimeBackendServer].
+func (s *backendServer) AuthorizeJoin(
+	ctx context.Context, req *realtimev1.AuthorizeJoinRequest,
+) (_ *realtimev1.AuthorizeJoinResponse, err error) {
+	defer s.rescue(ctx, "AuthorizeJoin", &err)
+	if s.backend.AuthorizeJoin == nil {
+		return s.UnimplementedRealtimeBackendServer.AuthorizeJoin(ctx, req)
+	}
+	allowed, err := s.backend.AuthorizeJoin(ctx, JoinRequest{
+		RequestContext: requestContextFromProto(req.GetContext()),
+		Rooms:          req.GetRooms(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &realtimev1.AuthorizeJoinResponse{AllowedRooms: allowed}, nil
+}
+
 // OnDisconnected implements [realtimev1.RealtimeBackendServer].
 func (s *backendServer) OnDisconnected(
 	ctx context.Context, req *realtimev1.OnDisconnectedRequest,

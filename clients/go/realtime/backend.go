@@ -29,6 +29,11 @@ type Backend struct {
 	// OnEvent is called for every event that a client emits. It returns the
 	// arguments of the acknowledgement, as in [Event].Args.
 	OnEvent func(context.Context, EventRequest) ([]any, error)
+	// AuthorizeJoin is called when a client asks to join rooms, where the server's
+	// configuration leaves that to the backend. It returns those that the client
+	// may join. Its calls and those of OnEvent come in the order in which the client
+	// has asked.
+	AuthorizeJoin func(context.Context, JoinRequest) ([]string, error)
 	// OnDisconnected is called once for every accepted connection, at its end.
 	OnDisconnected func(context.Context, DisconnectedRequest) error
 
@@ -147,6 +152,12 @@ type EventRequest struct {
 	RequestContext
 	Event        Event
 	AckRequested bool // whether anyone will see the acknowledgement
+}
+
+// JoinRequest asks which rooms a client may join.
+type JoinRequest struct {
+	RequestContext
+	Rooms []string // those that it asks for, each once
 }
 
 // DisconnectedRequest tells of a connection that has ended.

@@ -147,6 +147,26 @@ func TestAuthenticateAccepts(t *testing.T) {
 	}, res)
 }
 
+func TestAuthorizeJoin(t *testing.T) {
+	var got realtime.JoinRequest
+	stub := callBackend(t, &realtime.Backend{
+		AuthorizeJoin: func(_ context.Context, req realtime.JoinRequest) ([]string, error) {
+			got = req
+			return req.Rooms[1:], nil
+		},
+	})
+	res, err := stub.AuthorizeJoin(t.Context(), &realtimev1.AuthorizeJoinRequest{
+		Context: requestMessage(t), Rooms: []string{"a", "b"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(realtime.JoinRequest{RequestContext: request, Rooms: []string{"a", "b"}}, got); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	wantProto(t, &realtimev1.AuthorizeJoinResponse{AllowedRooms: []string{"b"}}, res)
+}
+
 func TestAuthenticateRefuses(t *testing.T) {
 	type hint struct {
 		Retry bool `json:"retry"`

@@ -983,6 +983,109 @@ func (x *OnEventResponse) GetAck() []*Arg {
 	return nil
 }
 
+// AuthorizeJoinRequest asks which rooms a client may join.
+type AuthorizeJoinRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// On whose behalf.
+	Context *RequestContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// The rooms that it asks for, each once. Their names are such as the
+	// configuration allows clients to choose.
+	Rooms         []string `protobuf:"bytes,2,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorizeJoinRequest) Reset() {
+	*x = AuthorizeJoinRequest{}
+	mi := &file_realtime_v1_backend_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorizeJoinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorizeJoinRequest) ProtoMessage() {}
+
+func (x *AuthorizeJoinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_backend_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorizeJoinRequest.ProtoReflect.Descriptor instead.
+func (*AuthorizeJoinRequest) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_backend_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AuthorizeJoinRequest) GetContext() *RequestContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *AuthorizeJoinRequest) GetRooms() []string {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+// AuthorizeJoinResponse is the decision.
+type AuthorizeJoinResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of the rooms that it may join; it joins all of them. A room that was
+	// not asked for makes the reply a broken one, and the client joins none.
+	AllowedRooms  []string `protobuf:"bytes,1,rep,name=allowed_rooms,json=allowedRooms,proto3" json:"allowed_rooms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorizeJoinResponse) Reset() {
+	*x = AuthorizeJoinResponse{}
+	mi := &file_realtime_v1_backend_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorizeJoinResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorizeJoinResponse) ProtoMessage() {}
+
+func (x *AuthorizeJoinResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_v1_backend_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorizeJoinResponse.ProtoReflect.Descriptor instead.
+func (*AuthorizeJoinResponse) Descriptor() ([]byte, []int) {
+	return file_realtime_v1_backend_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AuthorizeJoinResponse) GetAllowedRooms() []string {
+	if x != nil {
+		return x.AllowedRooms
+	}
+	return nil
+}
+
 // OnDisconnectedRequest tells of a connection that has ended.
 type OnDisconnectedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1006,7 +1109,7 @@ type OnDisconnectedRequest struct {
 
 func (x *OnDisconnectedRequest) Reset() {
 	*x = OnDisconnectedRequest{}
-	mi := &file_realtime_v1_backend_proto_msgTypes[12]
+	mi := &file_realtime_v1_backend_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1121,7 @@ func (x *OnDisconnectedRequest) String() string {
 func (*OnDisconnectedRequest) ProtoMessage() {}
 
 func (x *OnDisconnectedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_backend_proto_msgTypes[12]
+	mi := &file_realtime_v1_backend_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1134,7 @@ func (x *OnDisconnectedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnDisconnectedRequest.ProtoReflect.Descriptor instead.
 func (*OnDisconnectedRequest) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_backend_proto_rawDescGZIP(), []int{12}
+	return file_realtime_v1_backend_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OnDisconnectedRequest) GetContext() *RequestContext {
@@ -1078,7 +1181,7 @@ type OnDisconnectedResponse struct {
 
 func (x *OnDisconnectedResponse) Reset() {
 	*x = OnDisconnectedResponse{}
-	mi := &file_realtime_v1_backend_proto_msgTypes[13]
+	mi := &file_realtime_v1_backend_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1193,7 @@ func (x *OnDisconnectedResponse) String() string {
 func (*OnDisconnectedResponse) ProtoMessage() {}
 
 func (x *OnDisconnectedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_realtime_v1_backend_proto_msgTypes[13]
+	mi := &file_realtime_v1_backend_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1206,7 @@ func (x *OnDisconnectedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnDisconnectedResponse.ProtoReflect.Descriptor instead.
 func (*OnDisconnectedResponse) Descriptor() ([]byte, []int) {
-	return file_realtime_v1_backend_proto_rawDescGZIP(), []int{13}
+	return file_realtime_v1_backend_proto_rawDescGZIP(), []int{15}
 }
 
 var File_realtime_v1_backend_proto protoreflect.FileDescriptor
@@ -1176,7 +1279,12 @@ const file_realtime_v1_backend_proto_rawDesc = "" +
 	"\x05event\x18\x02 \x01(\v2\x12.realtime.v1.EventR\x05event\x12#\n" +
 	"\rack_requested\x18\x03 \x01(\bR\fackRequested\"5\n" +
 	"\x0fOnEventResponse\x12\"\n" +
-	"\x03ack\x18\x01 \x03(\v2\x10.realtime.v1.ArgR\x03ack\"\xfa\x01\n" +
+	"\x03ack\x18\x01 \x03(\v2\x10.realtime.v1.ArgR\x03ack\"c\n" +
+	"\x14AuthorizeJoinRequest\x125\n" +
+	"\acontext\x18\x01 \x01(\v2\x1b.realtime.v1.RequestContextR\acontext\x12\x14\n" +
+	"\x05rooms\x18\x02 \x03(\tR\x05rooms\"<\n" +
+	"\x15AuthorizeJoinResponse\x12#\n" +
+	"\rallowed_rooms\x18\x01 \x03(\tR\fallowedRooms\"\xfa\x01\n" +
 	"\x15OnDisconnectedRequest\x125\n" +
 	"\acontext\x18\x01 \x01(\v2\x1b.realtime.v1.RequestContextR\acontext\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
@@ -1188,11 +1296,12 @@ const file_realtime_v1_backend_proto_rawDesc = "" +
 	"\x1eAUTHENTICATE_CAUSE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aAUTHENTICATE_CAUSE_CONNECT\x10\x01\x12\x1c\n" +
 	"\x18AUTHENTICATE_CAUSE_EVENT\x10\x02\x12\x1e\n" +
-	"\x1aAUTHENTICATE_CAUSE_REFRESH\x10\x032\xd9\x02\n" +
+	"\x1aAUTHENTICATE_CAUSE_REFRESH\x10\x032\xb1\x03\n" +
 	"\x0fRealtimeBackend\x12S\n" +
 	"\fAuthenticate\x12 .realtime.v1.AuthenticateRequest\x1a!.realtime.v1.AuthenticateResponse\x12P\n" +
 	"\vOnConnected\x12\x1f.realtime.v1.OnConnectedRequest\x1a .realtime.v1.OnConnectedResponse\x12D\n" +
-	"\aOnEvent\x12\x1b.realtime.v1.OnEventRequest\x1a\x1c.realtime.v1.OnEventResponse\x12Y\n" +
+	"\aOnEvent\x12\x1b.realtime.v1.OnEventRequest\x1a\x1c.realtime.v1.OnEventResponse\x12V\n" +
+	"\rAuthorizeJoin\x12!.realtime.v1.AuthorizeJoinRequest\x1a\".realtime.v1.AuthorizeJoinResponse\x12Y\n" +
 	"\x0eOnDisconnected\x12\".realtime.v1.OnDisconnectedRequest\x1a#.realtime.v1.OnDisconnectedResponseBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
@@ -1208,7 +1317,7 @@ func file_realtime_v1_backend_proto_rawDescGZIP() []byte {
 }
 
 var file_realtime_v1_backend_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_realtime_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_realtime_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_realtime_v1_backend_proto_goTypes = []any{
 	(AuthenticateCause)(0),         // 0: realtime.v1.AuthenticateCause
 	(*RequestContext)(nil),         // 1: realtime.v1.RequestContext
@@ -1223,56 +1332,61 @@ var file_realtime_v1_backend_proto_goTypes = []any{
 	(*OnConnectedResponse)(nil),    // 10: realtime.v1.OnConnectedResponse
 	(*OnEventRequest)(nil),         // 11: realtime.v1.OnEventRequest
 	(*OnEventResponse)(nil),        // 12: realtime.v1.OnEventResponse
-	(*OnDisconnectedRequest)(nil),  // 13: realtime.v1.OnDisconnectedRequest
-	(*OnDisconnectedResponse)(nil), // 14: realtime.v1.OnDisconnectedResponse
-	nil,                            // 15: realtime.v1.ClientClaims.QueryEntry
-	nil,                            // 16: realtime.v1.ClientClaims.HeadersEntry
-	(*structpb.Struct)(nil),        // 17: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil),  // 18: google.protobuf.Timestamp
-	(*Arg)(nil),                    // 19: realtime.v1.Arg
-	(*Event)(nil),                  // 20: realtime.v1.Event
-	(*structpb.Value)(nil),         // 21: google.protobuf.Value
-	(*durationpb.Duration)(nil),    // 22: google.protobuf.Duration
+	(*AuthorizeJoinRequest)(nil),   // 13: realtime.v1.AuthorizeJoinRequest
+	(*AuthorizeJoinResponse)(nil),  // 14: realtime.v1.AuthorizeJoinResponse
+	(*OnDisconnectedRequest)(nil),  // 15: realtime.v1.OnDisconnectedRequest
+	(*OnDisconnectedResponse)(nil), // 16: realtime.v1.OnDisconnectedResponse
+	nil,                            // 17: realtime.v1.ClientClaims.QueryEntry
+	nil,                            // 18: realtime.v1.ClientClaims.HeadersEntry
+	(*structpb.Struct)(nil),        // 19: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),  // 20: google.protobuf.Timestamp
+	(*Arg)(nil),                    // 21: realtime.v1.Arg
+	(*Event)(nil),                  // 22: realtime.v1.Event
+	(*structpb.Value)(nil),         // 23: google.protobuf.Value
+	(*durationpb.Duration)(nil),    // 24: google.protobuf.Duration
 }
 var file_realtime_v1_backend_proto_depIdxs = []int32{
-	17, // 0: realtime.v1.RequestContext.metadata:type_name -> google.protobuf.Struct
+	19, // 0: realtime.v1.RequestContext.metadata:type_name -> google.protobuf.Struct
 	3,  // 1: realtime.v1.Handshake.claims:type_name -> realtime.v1.ClientClaims
 	4,  // 2: realtime.v1.Handshake.observed:type_name -> realtime.v1.ObservedFacts
-	15, // 3: realtime.v1.ClientClaims.query:type_name -> realtime.v1.ClientClaims.QueryEntry
-	16, // 4: realtime.v1.ClientClaims.headers:type_name -> realtime.v1.ClientClaims.HeadersEntry
-	18, // 5: realtime.v1.ObservedFacts.time:type_name -> google.protobuf.Timestamp
+	17, // 3: realtime.v1.ClientClaims.query:type_name -> realtime.v1.ClientClaims.QueryEntry
+	18, // 4: realtime.v1.ClientClaims.headers:type_name -> realtime.v1.ClientClaims.HeadersEntry
+	20, // 5: realtime.v1.ObservedFacts.time:type_name -> google.protobuf.Timestamp
 	1,  // 6: realtime.v1.AuthenticateRequest.context:type_name -> realtime.v1.RequestContext
 	2,  // 7: realtime.v1.AuthenticateRequest.handshake:type_name -> realtime.v1.Handshake
 	0,  // 8: realtime.v1.AuthenticateRequest.cause:type_name -> realtime.v1.AuthenticateCause
-	19, // 9: realtime.v1.AuthenticateRequest.payload:type_name -> realtime.v1.Arg
+	21, // 9: realtime.v1.AuthenticateRequest.payload:type_name -> realtime.v1.Arg
 	7,  // 10: realtime.v1.AuthenticateResponse.accept:type_name -> realtime.v1.Accept
 	8,  // 11: realtime.v1.AuthenticateResponse.refuse:type_name -> realtime.v1.Refuse
-	17, // 12: realtime.v1.Accept.metadata:type_name -> google.protobuf.Struct
-	18, // 13: realtime.v1.Accept.expires_at:type_name -> google.protobuf.Timestamp
-	20, // 14: realtime.v1.Accept.events:type_name -> realtime.v1.Event
-	21, // 15: realtime.v1.Refuse.data:type_name -> google.protobuf.Value
+	19, // 12: realtime.v1.Accept.metadata:type_name -> google.protobuf.Struct
+	20, // 13: realtime.v1.Accept.expires_at:type_name -> google.protobuf.Timestamp
+	22, // 14: realtime.v1.Accept.events:type_name -> realtime.v1.Event
+	23, // 15: realtime.v1.Refuse.data:type_name -> google.protobuf.Value
 	1,  // 16: realtime.v1.OnConnectedRequest.context:type_name -> realtime.v1.RequestContext
 	2,  // 17: realtime.v1.OnConnectedRequest.handshake:type_name -> realtime.v1.Handshake
-	20, // 18: realtime.v1.OnConnectedResponse.events:type_name -> realtime.v1.Event
+	22, // 18: realtime.v1.OnConnectedResponse.events:type_name -> realtime.v1.Event
 	1,  // 19: realtime.v1.OnEventRequest.context:type_name -> realtime.v1.RequestContext
-	20, // 20: realtime.v1.OnEventRequest.event:type_name -> realtime.v1.Event
-	19, // 21: realtime.v1.OnEventResponse.ack:type_name -> realtime.v1.Arg
-	1,  // 22: realtime.v1.OnDisconnectedRequest.context:type_name -> realtime.v1.RequestContext
-	22, // 23: realtime.v1.OnDisconnectedRequest.duration:type_name -> google.protobuf.Duration
-	18, // 24: realtime.v1.OnDisconnectedRequest.disconnected_at:type_name -> google.protobuf.Timestamp
-	5,  // 25: realtime.v1.RealtimeBackend.Authenticate:input_type -> realtime.v1.AuthenticateRequest
-	9,  // 26: realtime.v1.RealtimeBackend.OnConnected:input_type -> realtime.v1.OnConnectedRequest
-	11, // 27: realtime.v1.RealtimeBackend.OnEvent:input_type -> realtime.v1.OnEventRequest
-	13, // 28: realtime.v1.RealtimeBackend.OnDisconnected:input_type -> realtime.v1.OnDisconnectedRequest
-	6,  // 29: realtime.v1.RealtimeBackend.Authenticate:output_type -> realtime.v1.AuthenticateResponse
-	10, // 30: realtime.v1.RealtimeBackend.OnConnected:output_type -> realtime.v1.OnConnectedResponse
-	12, // 31: realtime.v1.RealtimeBackend.OnEvent:output_type -> realtime.v1.OnEventResponse
-	14, // 32: realtime.v1.RealtimeBackend.OnDisconnected:output_type -> realtime.v1.OnDisconnectedResponse
-	29, // [29:33] is the sub-list for method output_type
-	25, // [25:29] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	22, // 20: realtime.v1.OnEventRequest.event:type_name -> realtime.v1.Event
+	21, // 21: realtime.v1.OnEventResponse.ack:type_name -> realtime.v1.Arg
+	1,  // 22: realtime.v1.AuthorizeJoinRequest.context:type_name -> realtime.v1.RequestContext
+	1,  // 23: realtime.v1.OnDisconnectedRequest.context:type_name -> realtime.v1.RequestContext
+	24, // 24: realtime.v1.OnDisconnectedRequest.duration:type_name -> google.protobuf.Duration
+	20, // 25: realtime.v1.OnDisconnectedRequest.disconnected_at:type_name -> google.protobuf.Timestamp
+	5,  // 26: realtime.v1.RealtimeBackend.Authenticate:input_type -> realtime.v1.AuthenticateRequest
+	9,  // 27: realtime.v1.RealtimeBackend.OnConnected:input_type -> realtime.v1.OnConnectedRequest
+	11, // 28: realtime.v1.RealtimeBackend.OnEvent:input_type -> realtime.v1.OnEventRequest
+	13, // 29: realtime.v1.RealtimeBackend.AuthorizeJoin:input_type -> realtime.v1.AuthorizeJoinRequest
+	15, // 30: realtime.v1.RealtimeBackend.OnDisconnected:input_type -> realtime.v1.OnDisconnectedRequest
+	6,  // 31: realtime.v1.RealtimeBackend.Authenticate:output_type -> realtime.v1.AuthenticateResponse
+	10, // 32: realtime.v1.RealtimeBackend.OnConnected:output_type -> realtime.v1.OnConnectedResponse
+	12, // 33: realtime.v1.RealtimeBackend.OnEvent:output_type -> realtime.v1.OnEventResponse
+	14, // 34: realtime.v1.RealtimeBackend.AuthorizeJoin:output_type -> realtime.v1.AuthorizeJoinResponse
+	16, // 35: realtime.v1.RealtimeBackend.OnDisconnected:output_type -> realtime.v1.OnDisconnectedResponse
+	31, // [31:36] is the sub-list for method output_type
+	26, // [26:31] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_realtime_v1_backend_proto_init() }
@@ -1291,7 +1405,7 @@ func file_realtime_v1_backend_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_v1_backend_proto_rawDesc), len(file_realtime_v1_backend_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

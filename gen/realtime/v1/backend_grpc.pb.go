@@ -24,6 +24,7 @@ const (
 	RealtimeBackend_Authenticate_FullMethodName   = "/realtime.v1.RealtimeBackend/Authenticate"
 	RealtimeBackend_OnConnected_FullMethodName    = "/realtime.v1.RealtimeBackend/OnConnected"
 	RealtimeBackend_OnEvent_FullMethodName        = "/realtime.v1.RealtimeBackend/OnEvent"
+	RealtimeBackend_AuthorizeJoin_FullMethodName  = "/realtime.v1.RealtimeBackend/AuthorizeJoin"
 	RealtimeBackend_OnDisconnected_FullMethodName = "/realtime.v1.RealtimeBackend/OnDisconnected"
 )
 
@@ -36,8 +37,8 @@ const (
 // required: a call that answers UNIMPLEMENTED counts as an empty reply.
 //
 // For one connection the calls never overlap and come in this order:
-// Authenticate, OnConnected, every OnEvent in the order in which the client
-// emitted, OnDisconnected; and again from Authenticate, if the client gets back
+// Authenticate, OnConnected, every OnEvent and AuthorizeJoin in the order in
+// which the client emitted, OnDisconnected; and again from Authenticate, if the client gets back
 // a connection that it had lost. Every call has a deadline (the server's setting
 // `backend.timeout`). Authenticate and OnDisconnected are repeated, within a
 // budget, if the backend cannot be reached or answers UNAVAILABLE or
@@ -60,6 +61,10 @@ type RealtimeBackendClient interface {
 	// acknowledgement with one argument, {"error": {"code", "reason",
 	// "temporary"}}.
 	OnEvent(ctx context.Context, in *OnEventRequest, opts ...grpc.CallOption) (*OnEventResponse, error)
+	// AuthorizeJoin is called when a client asks to join rooms, in the namespaces
+	// whose configuration leaves that to the backend (`join.policy: backend`). An
+	// error, or a missed deadline, lets it join none and is told to it.
+	AuthorizeJoin(ctx context.Context, in *AuthorizeJoinRequest, opts ...grpc.CallOption) (*AuthorizeJoinResponse, error)
 	// OnDisconnected is called once for every connection that was accepted,
 	// after its last event. In a cluster this includes those of a server process
 	// that ended without a word: another process calls for it, with its node id
@@ -107,6 +112,16 @@ func (c *realtimeBackendClient) OnEvent(ctx context.Context, in *OnEventRequest,
 	return out, nil
 }
 
+func (c *realtimeBackendClient) AuthorizeJoin(ctx context.Context, in *AuthorizeJoinRequest, opts ...grpc.CallOption) (*AuthorizeJoinResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AuthorizeJoinResponse)
+	err := c.cc.Invoke(ctx, RealtimeBackend_AuthorizeJoin_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *realtimeBackendClient) OnDisconnected(ctx context.Context, in *OnDisconnectedRequest, opts ...grpc.CallOption) (*OnDisconnectedResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(OnDisconnectedResponse)
@@ -126,8 +141,8 @@ func (c *realtimeBackendClient) OnDisconnected(ctx context.Context, in *OnDiscon
 // required: a call that answers UNIMPLEMENTED counts as an empty reply.
 //
 // For one connection the calls never overlap and come in this order:
-// Authenticate, OnConnected, every OnEvent in the order in which the client
-// emitted, OnDisconnected; and again from Authenticate, if the client gets back
+// Authenticate, OnConnected, every OnEvent and AuthorizeJoin in the order in
+// which the client emitted, OnDisconnected; and again from Authenticate, if the client gets back
 // a connection that it had lost. Every call has a deadline (the server's setting
 // `backend.timeout`). Authenticate and OnDisconnected are repeated, within a
 // budget, if the backend cannot be reached or answers UNAVAILABLE or
@@ -150,6 +165,10 @@ type RealtimeBackendServer interface {
 	// acknowledgement with one argument, {"error": {"code", "reason",
 	// "temporary"}}.
 	OnEvent(context.Context, *OnEventRequest) (*OnEventResponse, error)
+	// AuthorizeJoin is called when a client asks to join rooms, in the namespaces
+	// whose configuration leaves that to the backend (`join.policy: backend`). An
+	// error, or a missed deadline, lets it join none and is told to it.
+	AuthorizeJoin(context.Context, *AuthorizeJoinRequest) (*AuthorizeJoinResponse, error)
 	// OnDisconnected is called once for every connection that was accepted,
 	// after its last event. In a cluster this includes those of a server process
 	// that ended without a word: another process calls for it, with its node id
@@ -175,6 +194,9 @@ func (UnimplementedRealtimeBackendServer) OnConnected(context.Context, *OnConnec
 }
 func (UnimplementedRealtimeBackendServer) OnEvent(context.Context, *OnEventRequest) (*OnEventResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method OnEvent not implemented")
+}
+func (UnimplementedRealtimeBackendServer) AuthorizeJoin(context.Context, *AuthorizeJoinRequest) (*AuthorizeJoinResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AuthorizeJoin not implemented")
 }
 func (UnimplementedRealtimeBackendServer) OnDisconnected(context.Context, *OnDisconnectedRequest) (*OnDisconnectedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method OnDisconnected not implemented")
@@ -254,6 +276,24 @@ func _RealtimeBackend_OnEvent_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RealtimeBackend_AuthorizeJoin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AuthorizeJoinRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RealtimeBackendServer).AuthorizeJoin(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RealtimeBackend_AuthorizeJoin_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RealtimeBackendServer).AuthorizeJoin(ctx, req.(*AuthorizeJoinRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RealtimeBackend_OnDisconnected_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(OnDisconnectedRequest)
 	if err := dec(in); err != nil {
@@ -290,6 +330,10 @@ var RealtimeBackend_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "OnEvent",
 			Handler:    _RealtimeBackend_OnEvent_Handler,
+		},
+		{
+			MethodName: "AuthorizeJoin",
+			Handler:    _RealtimeBackend_AuthorizeJoin_Handler,
 		},
 		{
 			MethodName: "OnDisconnected",

@@ -21,6 +21,7 @@ type Stub struct {
 	AuthenticateFunc func(context.Context, *realtimev1.AuthenticateRequest) (*realtimev1.AuthenticateResponse, error)
 	ConnectedFunc    func(context.Context, *realtimev1.OnConnectedRequest) (*realtimev1.OnConnectedResponse, error)
 	EventFunc        func(context.Context, *realtimev1.OnEventRequest) (*realtimev1.OnEventResponse, error)
+	AuthorizeFunc    func(context.Context, *realtimev1.AuthorizeJoinRequest) (*realtimev1.AuthorizeJoinResponse, error)
 	DisconnectedFunc func(context.Context, *realtimev1.OnDisconnectedRequest) (*realtimev1.OnDisconnectedResponse, error)
 }
 
@@ -50,6 +51,16 @@ func (s *Stub) OnEvent(ctx context.Context, req *realtimev1.OnEventRequest) (*re
 		return s.UnimplementedRealtimeBackendServer.OnEvent(ctx, req)
 	}
 	return s.EventFunc(ctx, req)
+}
+
+// AuthorizeJoin calls AuthorizeFunc.
+func (s *Stub) AuthorizeJoin(
+	ctx context.Context, req *realtimev1.AuthorizeJoinRequest,
+) (*realtimev1.AuthorizeJoinResponse, error) {
+	if s.AuthorizeFunc == nil {
+		return s.UnimplementedRealtimeBackendServer.AuthorizeJoin(ctx, req)
+	}
+	return s.AuthorizeFunc(ctx, req)
 }
 
 // OnDisconnected calls DisconnectedFunc.
