@@ -82,15 +82,21 @@ func (b *browser) write(frame ws.Frame) {
 func (b *browser) read() (payload string, op ws.OpCode) {
 	b.t.Helper()
 	b.conn.SetReadDeadline(time.Now().Add(cmp.Or(b.patience, patience)))
-	header, err := ws.ReadHeader(b.r)
+	payload, op, err := b.readFrame()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	bytes := make([]byte, header.Length)
-	if _, err := io.ReadFull(b.r, bytes); err != nil {
-		b.t.Fatal(err)
+	return payload, op
+}
+
+func (b *browser) readFrame() (payload string, op ws.OpCode, err error) {
+	header, err := ws.ReadHeader(b.r)
+	if err != nil {
+		return "", 0, err
 	}
-	return string(bytes), header.OpCode
+	bytes := make([]byte, header.Length)
+	_, err = io.ReadFull(b.r, bytes)
+	return string(bytes), header.OpCode, err
 }
 
 // want reads the next message, which must begin with prefix.

@@ -69,7 +69,7 @@ func (g *Gateway) vouch(ctx context.Context, s *sio.Socket, identity authn.Ident
 	}
 	w.Admit = func() error {
 		if err := g.revocations.admit(s, m.credential); err != nil {
-			return tell(err)
+			return errors.Join(tell(err), err) // for package sio, and for the reception
 		}
 		return nil
 	}

@@ -209,6 +209,13 @@ func TestPageOfAcknowledgements(t *testing.T) {
 	}
 }
 
+func TestPageOfRooms(t *testing.T) {
+	want := []string{service.RoomDenied, service.RoomInvalid, service.RoomReserved}
+	if diff := cmp.Diff(want, column(apiTable(t, "### Rooms that clients ask for"), 0)); diff != "" {
+		t.Errorf("codes (-code +page):\n%s", diff)
+	}
+}
+
 // answering is a backend that answers Authenticate, and nothing else.
 type answering func() (*realtimev1.AuthenticateResponse, error)
 

@@ -19,7 +19,7 @@ func TestDynamicNamespaces(t *testing.T) {
 	b.send("40/team-red,")
 	b.want("40/team-red,")
 	b.send(`42/team-red,1["join",{"rooms":["r"]}]`)
-	b.want(`43/team-red,1[{"rooms":["r"]}]`)
+	b.want(`43/team-red,1[{"rooms":["r"],"refused":[]}]`)
 	wantMembers(t, w, 1)
 	b.want(`42/team-red,["news"]`)
 	b.want(`42/team-red,["news"]`)

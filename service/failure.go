@@ -28,6 +28,8 @@ const (
 	codeRefreshTooOften    = "REFRESH_TOO_OFTEN"
 	codeRevoked            = "CREDENTIAL_REVOKED"
 	codeInternal           = "INTERNAL"
+	codeUnauthenticated    = "UNAUTHENTICATED"
+	codeAuthenticated      = "ALREADY_AUTHENTICATED"
 )
 
 // failure is why nothing came of an event, or of another call for a client. It

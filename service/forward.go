@@ -9,6 +9,10 @@ import (
 
 // Event answers what a client emitted.
 func (g *Gateway) Event(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) {
+	if r := g.receptionOf(s); r.hears(s, e) {
+		g.hear(ctx, r, s, e)
+		return
+	}
 	route, ack, failed := g.answer(ctx, s, e)
 	if failed == nil {
 		failed = invalidReply(e.Ack(ack...))
@@ -45,10 +49,10 @@ func (g *Gateway) ours(p Policy, e *sio.ClientEvent) func(context.Context, *sio.
 	switch {
 	case p.Refresh.takes(e):
 		return g.refresh
-	case p.Dev && e.Name == "join":
-		return g.join
-	case p.Dev && e.Name == "leave":
-		return g.leave
+	case p.Join.hears(e):
+		return func(ctx context.Context, s *sio.Socket, e *sio.ClientEvent) ([]sio.Arg, *failure) {
+			return g.move(ctx, p, s, e)
+		}
 	case p.Dev && p.Routes == nil && p.Backend == nil && e.Name == "echo":
 		return echo
 	}

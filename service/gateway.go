@@ -20,6 +20,7 @@ import (
 type Backend interface {
 	OnConnected(context.Context, *realtimev1.OnConnectedRequest) (*realtimev1.OnConnectedResponse, error)
 	OnEvent(context.Context, *realtimev1.OnEventRequest) (*realtimev1.OnEventResponse, error)
+	AuthorizeJoin(context.Context, *realtimev1.AuthorizeJoinRequest) (*realtimev1.AuthorizeJoinResponse, error)
 	OnDisconnected(context.Context, *realtimev1.OnDisconnectedRequest) (*realtimev1.OnDisconnectedResponse, error)
 }
 
@@ -32,8 +33,13 @@ type Policy struct {
 	Backend Backend
 	// Routes say who answers which event; nil leaves all of them to Backend.
 	Routes *Routes
-	// Dev lets clients emit `join` and `leave` with {"rooms": [...]}, and
-	// without a backend `echo`.
+	// EventMode has clients connected first, and asked who they are then; nil has
+	// them asked before. It has its defaults.
+	EventMode *EventMode
+	// Join says which rooms clients may join, and that they may leave rooms; nil
+	// leaves such events to the Backend.
+	Join *JoinPolicy
+	// Dev acknowledges `echo` where there is no backend.
 	Dev bool
 	// Expiry and Refresh are about credentials that end.
 	Expiry  Expiry
@@ -52,6 +58,7 @@ type Gateway struct {
 	registry Registry
 	lost     lost
 
+	receptions  map[string]*reception // of the namespaces in mode event, by pattern
 	revocations *Revocations
 
 	returned func(ctx context.Context, former *realtimev1.Connection) bool // nil where clients come back to their own node only
@@ -60,7 +67,7 @@ type Gateway struct {
 // NewGateway returns the gateway for namespaces with these policies; every
 // namespace and pattern of the server needs one. Close it after the server.
 func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg prometheus.Registerer) *Gateway {
-	return &Gateway{
+	g := &Gateway{
 		policies: policies,
 		cfg:      cfg,
 		log:      newTroubleLog(log),
@@ -69,8 +76,15 @@ func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg pr
 		peers:    nobody{},
 		registry: unregistered{},
 
+		receptions:  map[string]*reception{},
 		revocations: newRevocations(cfg.Revocation, reg),
 	}
+	for pattern, policy := range policies {
+		if r := g.openReception(policy); r != nil {
+			g.receptions[pattern] = r
+		}
+	}
+	return g
 }
 
 // SetPeers makes the node one of several. It is called before clients come.
@@ -79,8 +93,13 @@ func (g *Gateway) SetPeers(p Peers) { g.peers = p }
 // Revocations are what the gateway asks about every credential.
 func (g *Gateway) Revocations() *Revocations { return g.revocations }
 
-// Close stops watching for credentials that end.
-func (g *Gateway) Close() { g.expiry.close() }
+// Close stops watching for credentials that end, and for strangers.
+func (g *Gateway) Close() {
+	g.expiry.close()
+	for _, r := range g.receptions {
+		r.close()
+	}
+}
 
 // member is what the gateway keeps of an accepted connection. A refreshed
 // credential makes another one.
@@ -88,6 +107,7 @@ type member struct {
 	metadata   *structpb.Struct // read-only
 	expiresAt  time.Time
 	credential revocation.Credential
+	stranger   *stranger // nil once the client is accepted
 
 	refreshedAt time.Time // the last attempt; owned by whoever handles the client's events
 }
@@ -97,27 +117,42 @@ func memberOf(s *sio.Socket) *member {
 	return m
 }
 
-// Connect asks the namespace's authenticator. An error that is no
-// [authn.Refusal] keeps the client out in the words of package sio.
+// Connect asks the namespace's authenticator, unless that is done later. An error
+// that is no [authn.Refusal] keeps the client out in the words of package sio.
 func (g *Gateway) Connect(ctx context.Context, s *sio.Socket) (*sio.Welcome, error) {
-	namespace := s.Namespace().Pattern()
-	identity, err := g.policies[namespace].Authenticator.Authenticate(ctx, g.handshake(s))
-	var welcome *sio.Welcome
-	if err == nil {
-		welcome, err = g.welcome(identity)
+	if r := g.receptionOf(s); r != nil {
+		return r.greet(), nil
 	}
+	welcome, err := g.judge(ctx, s, g.handshake(s))
+	g.record(ctx, s, err)
+	if err != nil {
+		return nil, tell(err)
+	}
+	return welcome, nil
+}
+
+// judge asks the namespace's authenticator. Who is let in has a credential that
+// was not revoked.
+func (g *Gateway) judge(ctx context.Context, s *sio.Socket, h authn.Handshake) (*sio.Welcome, error) {
+	identity, err := g.policies[s.Namespace().Pattern()].Authenticator.Authenticate(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	welcome, err := g.welcome(identity)
 	if err == nil {
 		err = g.vouch(ctx, s, identity, welcome)
 	}
+	return welcome, err
+}
+
+// record counts a verdict, and logs that nobody could tell.
+func (g *Gateway) record(ctx context.Context, s *sio.Socket, err error) {
+	namespace := s.Namespace().Pattern()
 	verdict := verdictOf(ctx, err)
 	g.metrics.authentications.WithLabelValues(namespace, verdict).Inc()
 	if verdict == broken {
 		g.log.report(ctx, trouble{namespace, "authenticate"}, err)
 	}
-	if err != nil {
-		return nil, tell(err)
-	}
-	return welcome, nil
 }
 
 func (g *Gateway) welcome(identity authn.Identity) (*sio.Welcome, error) {

@@ -14,10 +14,18 @@ import (
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
 
-// Connected begins to watch the credential's end and tells the backend, which
-// may add rooms and events. A backend that fails changes nothing for the
-// client.
+// Connected begins the life of a connection, or limits the stay of a stranger.
 func (g *Gateway) Connected(ctx context.Context, s *sio.Socket) {
+	if isStranger(s) {
+		g.receptionOf(s).limits.put(s)
+		return
+	}
+	g.begin(ctx, s)
+}
+
+// begin begins to watch the credential's end and tells the backend, which may add
+// rooms and events. A backend that fails changes nothing for the client.
+func (g *Gateway) begin(ctx context.Context, s *sio.Socket) {
 	g.watch(s)
 	g.registry.Put(recordOf(s))
 	b := g.policies[s.Namespace().Pattern()].Backend
@@ -62,6 +70,17 @@ func (g *Gateway) settle(ctx context.Context, s *sio.Socket) {
 	g.registry.Settled(ctx, s.ID())
 }
 
+// settleRooms is settle for a connection's new rooms.
+func (g *Gateway) settleRooms(ctx context.Context, s *sio.Socket, rooms []string) {
+	ctx, cancel := context.WithTimeout(ctx, settlePatience)
+	defer cancel()
+	groups := make([]sio.Group, len(rooms))
+	for i, room := range rooms {
+		groups[i] = sio.Group{Namespace: s.Namespace().Name(), Kind: sio.GroupRoom, Name: room}
+	}
+	g.peers.Settle(ctx, groups...)
+}
+
 // apply does what the backend answered, all of it or nothing.
 func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) error {
 	c := &checker{cfg: g.cfg}
@@ -86,10 +105,15 @@ func (g *Gateway) apply(s *sio.Socket, reply *realtimev1.OnConnectedResponse) er
 // because this server ends stays registered: others tell it when its lease has
 // ended.
 func (g *Gateway) Disconnected(ctx context.Context, s *sio.Socket, end sio.End) {
-	g.unwatch(s)
-	if m := memberOf(s); m != nil {
-		g.revocations.release(s, m.credential)
+	if r := g.receptionOf(s); r != nil {
+		r.leave(s)
 	}
+	m := memberOf(s)
+	if m.stranger != nil {
+		return // nobody knows of it
+	}
+	g.unwatch(s)
+	g.revocations.release(s, m.credential)
 	if g.registry.Told(ctx, s.ID()) {
 		return
 	}

@@ -13,6 +13,7 @@ type gatewayMetrics struct {
 	expired         *prometheus.CounterVec // by namespace
 	warned          *prometheus.CounterVec // by namespace
 	refreshes       *prometheus.CounterVec // by namespace and outcome
+	roomsRefused    *prometheus.CounterVec // by namespace and code
 }
 
 func newGatewayMetrics(reg prometheus.Registerer) *gatewayMetrics {
@@ -23,7 +24,7 @@ func newGatewayMetrics(reg prometheus.Registerer) *gatewayMetrics {
 	}
 	return &gatewayMetrics{
 		authentications: vec("authentications_total",
-			"Clients that asked to be let in, by verdict: accepted, refused, broken, left.", "namespace", "verdict"),
+			"Clients that asked to be let in, by verdict: accepted, refused, broken, left, late.", "namespace", "verdict"),
 		events: vec("events_total",
 			"Events of clients, by the rule that they followed and outcome: OK, or the code that the client was told.", "namespace", "route", "outcome"),
 		repeated: vec("events_repeated_total",
@@ -37,5 +38,7 @@ func newGatewayMetrics(reg prometheus.Registerer) *gatewayMetrics {
 		refreshes: vec("refreshes_total",
 			"Credentials that clients have tried to renew, by outcome: OK, REFUSED, or the code that the client was told.",
 			"namespace", "outcome"),
+		roomsRefused: vec("rooms_refused_total",
+			"Rooms that clients asked to join and may not, by the code that they were told.", "namespace", "code"),
 	}
 }

@@ -15,6 +15,7 @@ const (
 	refused  = "refused"
 	broken   = "broken" // nobody could tell
 	left     = "left"   // the client did not wait for the answer
+	late     = "late"   // there was no answer within EventMode.Timeout
 )
 
 func verdictOf(ctx context.Context, err error) string {

@@ -99,7 +99,7 @@ func dev(t *testing.T) service.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return service.Policy{Authenticator: everybody, Dev: true}
+	return service.Policy{Authenticator: everybody, Dev: true, Join: joining(t, service.JoinConfig{Policy: service.JoinOpen})}
 }
 
 func serve(t *testing.T, s *service.Service, opts []grpc.ServerOption) *grpc.ClientConn {

@@ -121,6 +121,12 @@ type Namespace struct {
 	// Expiry and Refresh are about credentials that end.
 	Expiry  service.Expiry  `yaml:"expiry"`
 	Refresh service.Refresh `yaml:"refresh"`
+	// AuthMode says when clients are asked who they are: connect or event.
+	AuthMode string `yaml:"auth_mode"`
+	// EventMode is for those who are asked in an event.
+	EventMode *service.EventMode `yaml:"event_mode"`
+	// Join says which rooms clients may join by themselves.
+	Join *service.JoinConfig `yaml:"join"`
 }
 
 // Log says what is logged to standard error.
@@ -194,6 +200,7 @@ func (c *Config) complete() {
 				n.Rooms = []string{"news"}
 			}
 		}
+		c.completeClients(&n)
 		c.Namespaces[name] = n
 	}
 }
@@ -350,6 +357,7 @@ func (c *Config) validateNamespaces() error {
 		}
 		faults = append(faults, within(key, c.validateChain(n)))
 		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil && len(n.Chain) == 0 {
+			faults = append(faults, within(key, c.validateClients(n)))
 			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target or jwt, or anonymous: true to let everybody in", key))
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/service"
 )
 
 // Settings that make a configuration complete. Layers are laid over them.
@@ -88,7 +89,8 @@ func TestDevNeedsNothing(t *testing.T) {
 	want := defaultConfig()
 	want.Dev = true
 	want.SocketIO.Engine.KeepHeaders = want.API.Headers
-	want.Namespaces = map[string]Namespace{"/": {Anonymous: true, Rooms: []string{"news"}}}
+	open := service.JoinConfig{Policy: service.JoinOpen}.WithDefaults()
+	want.Namespaces = map[string]Namespace{"/": {Anonymous: true, Rooms: []string{"news"}, Join: &open}}
 	want.SocketIO.Engine.CORS.Origins = loopbackOrigins
 	want.SocketIO.Engine.CloseTimeout = time.Second
 	if diff := cmp.Diff(want, cfg); diff != "" {
@@ -448,6 +450,26 @@ namespaces:
 		},
 		"rooms of a pattern that asks": {
 			file: "namespaces: {'^/a$': {rooms: [a]}}", environ: complete, faults: []string{`namespaces.^/a$.rooms: only anonymous`},
+		},
+		"another mode": {
+			file: "namespaces: {/a: {auth_mode: later}}", environ: complete, faults: []string{`namespaces./a.auth_mode: "later" is neither`},
+		},
+		"names of another mode": {
+			file: "namespaces: {/a: {event_mode: {timeout: 1s}}}", environ: complete, faults: []string{"namespaces./a.event_mode: needs auth_mode: event"},
+		},
+		"names that clients do not have": {
+			file:    "namespaces: {/a: {auth_mode: event, event_mode: {events: {ping: disconnect}, timeout: -1s}, join: {events: {join: authenticate}}}}",
+			environ: complete,
+			faults: []string{
+				"namespaces./a.event_mode.timeout: ", "namespaces./a.event_mode.events.ping: ", `namespaces./a.join.events: "authenticate" is`,
+			},
+		},
+		"rooms for everybody": {
+			file: "namespaces: {/a: {join: {policy: open}}}", environ: complete, faults: []string{"namespaces./a.join.policy: open is for development"},
+		},
+		"rooms that nobody allows": {
+			file: "namespaces: {/a: {anonymous: true, join: {policy: backend}}}", environ: []string{anAPIKey},
+			faults: []string{"namespaces./a.join.policy: backend needs a backend"},
 		},
 		"everything at once": {
 			file:    "log: {format: xml}\nsocketio: {ping_interval: 0s, transports: [carrier-pigeon], cors: {origins: ['*'], credentials: true}}",

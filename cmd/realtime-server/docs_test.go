@@ -113,9 +113,10 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	for prefix, part := range map[string]any{
 		"namespaces.<name>.jwt.": jwt.Config{}.WithDefaults(), "namespaces.<name>.jwt.keys[].": jwt.Key{},
+		"namespaces.<name>.event_mode.": service.EventMode{}.WithDefaults(), "namespaces.<name>.join.": service.JoinConfig{}.WithDefaults(),
 	} {
 		for key := range configKeys(reflect.TypeOf(part), "") {
-			want[prefix+key] = documentedKey{"jwt", "–", defaultOf(t, part, key)}
+			want[prefix+key] = documentedKey{strings.Split(prefix, ".")[2], "–", defaultOf(t, part, key)}
 		}
 	}
 	maps.Copy(want, documentedCallers(t))
@@ -507,7 +508,7 @@ func blocks(t *testing.T, name, language string) []string {
 }
 
 func TestExampleFilesLoad(t *testing.T) {
-	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 6} {
+	for name, n := range map[string]int{"README.md": 1, "docs/configuration.md": 6, "docs/ignis.md": 1} {
 		all := blocks(t, name, "yaml")
 		if len(all) != n {
 			t.Errorf("%s has %d files, want %d", name, len(all), n)

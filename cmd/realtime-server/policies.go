@@ -64,9 +64,10 @@ func (b *policyMaker) policy(name string, n Namespace) (service.Policy, error) {
 		}
 		policy.Backend = own
 	}
-	var faults [2]error
+	var faults [3]error
 	policy.Authenticator, faults[0] = b.authenticator(name, n, own)
 	policy.Routes, faults[1] = b.backends.routes(b.cfg, n, own)
+	faults[2] = within("join", buildClients(b.cfg, n, &policy))
 	return policy, errors.Join(faults[:]...)
 }
 

@@ -32,7 +32,7 @@ const malformed = {
   'no rooms': [{}],
   'an empty list': [{ rooms: [] }],
   'a room that is no string': [{ rooms: [1] }],
-  'an empty name': [{ rooms: [''] }],
+  'a room without a name': [{ rooms: [null] }],
   'rooms that are no list': [{ rooms: 'sports' }],
   'bytes': [Buffer.from('sports')],
   'two payloads': [{ rooms: ['a'] }, { rooms: ['b'] }],
@@ -44,10 +44,10 @@ for (const variant of newestVariants) {
     const room = `sports ${variant.name}`
     await server.api.send({ target: { rooms: ['news'] }, event: eventOf('hello') })
     await client.event('hello')
-    assert.deepEqual(await client.ask('join', { rooms: [room] }), [{ rooms: ['news', room] }])
+    assert.deepEqual(await client.ask('join', { rooms: [room] }), [{ rooms: [room], refused: [] }])
     assert.equal((await server.api.send({ target: { rooms: [room] }, event: eventOf('goal') })).report.matched, '1')
     await client.event('goal')
-    assert.deepEqual(await client.ask('leave', { rooms: [room, 'never joined'] }), [{ rooms: ['news'] }])
+    assert.deepEqual(await client.ask('leave', { rooms: [room, 'never joined'] }), [{ rooms: [room, 'never joined'], refused: [] }])
     assert.equal((await server.api.send({ target: { rooms: [room] }, event: eventOf('goal') })).report.matched, '0')
     assert.deepEqual(await client.ask('echo', 1, null), [1, null])
   })
@@ -62,10 +62,13 @@ for (const variant of newestVariants) {
         assert.ok(error.reason)
       }
     }
-    const [{ error }] = await client.ask('join', { rooms: Array.from({ length: 1_000 }, (_, n) => `room ${n}`) })
+    assert.deepEqual(await client.ask('join', { rooms: [''] }), [{ rooms: [], refused: [{ room: '', code: 'ROOM_INVALID' }] }])
+    const hundred = (i) => ({ rooms: Array.from({ length: 100 }, (_, n) => `room ${100 * i + n}`) })
+    for (let i = 0; i < 9; i += 1) await client.ask('join', hundred(i))
+    const [{ error }] = await client.ask('join', hundred(9))
     assert.equal(error.code, 'TOO_MANY_ROOMS')
     client.socket.emit('join', null) // without an acknowledgement
-    assert.deepEqual(await client.ask('join', { rooms: ['news'] }), [{ rooms: ['news'] }])
+    assert.deepEqual(await client.ask('join', { rooms: ['news'] }), [{ rooms: ['news'], refused: [] }])
     assert.equal(client.id, id)
   })
 

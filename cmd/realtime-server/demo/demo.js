@@ -175,7 +175,9 @@ async function changeRooms(socket, event, rooms) {
   try {
     const [answer] = await ask(socket, event, { rooms })
     if (answer?.error) throw new Error(`${event} refused: ${answer.error.reason} (${answer.error.code})`)
-    showRooms(socket, answer.rooms)
+    if (answer.refused.length) throw new Error(answer.refused.map(({ room, code }) => `${room} refused: ${code}`).join(', '))
+    for (const room of answer.rooms) event === 'join' ? memberOf.add(room) : memberOf.delete(room)
+    showRooms(socket)
     byId('rooms-result').replaceChildren()
     return true
   } catch (error) {
@@ -184,8 +186,11 @@ async function changeRooms(socket, event, rooms) {
   }
 }
 
-function showRooms(socket, rooms) {
-  byId('rooms').replaceChildren(...rooms.map((room) => {
+// The rooms that this connection has joined by itself.
+const memberOf = new Set()
+
+function showRooms(socket) {
+  byId('rooms').replaceChildren(...[...memberOf].sort().map((room) => {
     const leave = element('button', '', '×')
     leave.type = 'button'
     leave.setAttribute('aria-label', `Leave room ${room}`)
@@ -202,7 +207,10 @@ function showConnected(socket, config) {
     : 'waiting for a connection'
   for (const id of ['copy-to-page', 'emit-button', 'join-button']) byId(id).disabled = !online
   byId('toggle').textContent = socket.active ? 'Disconnect' : 'Connect'
-  if (!online) showRooms(socket, [])
+  if (!online) {
+    memberOf.clear()
+    showRooms(socket)
+  }
 }
 
 function watchTransport(engine) {
@@ -220,7 +228,7 @@ function watch(socket, config) {
     showState('connected', 'Connected')
     showNotice('')
     showConnected(socket, config)
-    // Joining again changes nothing and answers with every room.
+    // Joining again changes nothing.
     changeRooms(socket, 'join', [DEMO_ROOM])
   })
   socket.on('disconnect', (reason) => {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed52a35d2d/realtime-server/service"
+)
+
+// When clients are asked who they are.
+const (
+	// authConnect: while they connect, so that strangers do not get in.
+	authConnect = "connect"
+	// authEvent: when they are connected, in an event.
+	authEvent = "event"
+)
+
+// completeClients fills in what a namespace says of its clients.
+func (c *Config) completeClients(n *Namespace) {
+	if n.AuthMode == authEvent {
+		n.EventMode = filled(n.EventMode, service.EventMode.WithDefaults)
+		n.Join = filled(n.Join, service.JoinConfig.WithDefaults)
+	}
+	if n.Join == nil && c.Dev {
+		n.Join = &service.JoinConfig{Policy: service.JoinOpen}
+	}
+	if n.Join != nil {
+		n.Join = filled(n.Join, service.JoinConfig.WithDefaults)
+	}
+}
+
+// filled is a part of the configuration with its defaults, whether or not it was
+// given.
+func filled[Part any](part *Part, withDefaults func(Part) Part) *Part {
+	if part == nil {
+		part = new(Part)
+	}
+	full := withDefaults(*part)
+	return &full
+}
+
+// validateClients reports what is wrong with what a namespace says of its clients.
+func (c *Config) validateClients(n Namespace) error {
+	var faults []error
+	switch {
+	case n.AuthMode != "" && n.AuthMode != authConnect && n.AuthMode != authEvent:
+		faults = append(faults, fmt.Errorf("auth_mode: %q is neither %s nor %s", n.AuthMode, authConnect, authEvent))
+	case n.EventMode != nil && n.AuthMode != authEvent:
+		faults = append(faults, fmt.Errorf("event_mode: needs auth_mode: %s", authEvent))
+	case n.EventMode != nil:
+		faults = append(faults, within("event_mode", n.EventMode.Validate(c.SocketIO.MaxRooms)))
+	}
+	if n.Join == nil {
+		return errors.Join(faults...)
+	}
+	faults = append(faults, within("join", n.Join.Validate()))
+	if n.Join.Policy == service.JoinOpen && !c.Dev {
+		faults = append(faults, fmt.Errorf("join.policy: %s is for development; choose patterns", service.JoinOpen))
+	}
+	if n.Join.Policy == service.JoinBackend && c.backendOf(n) == nil {
+		faults = append(faults, fmt.Errorf("join.policy: %s needs a backend", service.JoinBackend))
+	}
+	if n.EventMode != nil && (n.Join.Events.Join == n.EventMode.Events.Authenticate || n.Join.Events.Leave == n.EventMode.Events.Authenticate) {
+		faults = append(faults, fmt.Errorf("join.events: %q is event_mode.events.authenticate", n.EventMode.Events.Authenticate))
+	}
+	return errors.Join(faults...)
+}
+
+// buildClients adds to a policy how clients say who they are, and which rooms they
+// may join.
+func buildClients(cfg *Config, n Namespace, policy *service.Policy) error {
+	policy.EventMode = n.EventMode
+	if n.Join == nil {
+		return nil
+	}
+	join, err := service.NewJoinPolicy(*n.Join, cfg.Bridge.Enabled())
+	policy.Join = join
+	return err
+}
