@@ -45,8 +45,8 @@ func (n *Namespace) Emit(t Target, e *Event) (*Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.server.shared != nil && !e.Volatile {
-		return n.server.shared.emit(n, t, e, p)
+	if h := n.journal(); h != nil && !e.Volatile {
+		return h.emit(n, t, e, p)
 	}
 	return n.deliver(t, e, p), nil
 }
@@ -58,8 +58,8 @@ func (n *Namespace) EmitHere(t Target, e *Event) (*Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.server.shared != nil {
-		return n.server.shared.emitHere(n, t, e, p), nil
+	if h := n.journal(); h != nil {
+		return h.emitHere(n, t, e, p), nil
 	}
 	return n.deliver(t, e, p), nil
 }

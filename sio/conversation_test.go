@@ -277,6 +277,8 @@ func TestConversationsOfThoseWhoComeBack(t *testing.T) {
 		cfg.Engine.MaxQueue = 2000
 		cfg.Engine.PingInterval = time.Hour
 		cfg.Recovery.Enabled = true
+		cfg.Namespaces = append(cfg.Namespaces, "/plain")
+		cfg.Recovery.Except = []string{"/plain"}
 	}))
 }
 

@@ -102,10 +102,11 @@ func (s *Server) Present() {
 	h := s.shared
 	at := offset(h.position.Load())
 	for _, n := range s.namespaces.all() {
-		r := n.recovery
-		r.lock()
-		r.last = max(r.last, at)
-		r.unlock()
+		if r := n.recovery; r != nil {
+			r.lock()
+			r.last = max(r.last, at)
+			r.unlock()
+		}
 	}
 	close(h.present)
 }

@@ -53,11 +53,18 @@ func newNamespace(s *Server, name string, p *pattern) *Namespace {
 		index:   adapter.NewIndex[*Socket](s.cfg.MaxRooms).Tell(s.cfg.Interest, name),
 		goodbye: newOutgoing(&parser.Packet{Type: parser.Disconnect, Namespace: name}, engineio.Options{}),
 		tenancy: tenancy{pattern: p},
-
-		recovery: newRecovery(s, name),
 	}
+	n.recovery = newRecovery(s, name, n.Pattern())
 	n.sockets, n.lobby = s.metrics.sockets.WithLabelValues(n.Pattern()), s.metrics.lobby.WithLabelValues(n.Pattern())
 	return n
+}
+
+// journal is that of the server, nil if the namespace's events are not in it.
+func (n *Namespace) journal() *shared {
+	if n.recovery == nil {
+		return nil
+	}
+	return n.recovery.shared
 }
 
 // Name is the namespace's name, for example "/".

@@ -3,6 +3,7 @@ package sio
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,9 @@ type Recovery struct {
 	MaxEvents int `yaml:"max_events"`
 	// Timeout is how long a journal may take to answer.
 	Timeout time.Duration `yaml:"timeout"`
+	// Except are those of Config.Namespaces whose clients cannot come back all the
+	// same.
+	Except []string `yaml:"-"`
 }
 
 // Where events and clients are kept.
@@ -155,9 +159,10 @@ type recovery struct {
 	present int
 }
 
-// newRecovery returns nil if the server has no recovery.
-func newRecovery(s *Server, namespace string) *recovery {
-	if s.store == nil {
+// newRecovery returns nil if the server has no recovery, or a namespace with this
+// entry in the configuration has none.
+func newRecovery(s *Server, namespace, pattern string) *recovery {
+	if s.store == nil || slices.Contains(s.cfg.Recovery.Except, pattern) {
 		return nil
 	}
 	r := &recovery{server: s, store: s.store, clock: s.clock, shared: s.shared, namespace: namespace}
@@ -316,6 +321,21 @@ func (r *recovery) hear(n *Namespace, rec *record, kept *recorded) *Delivery {
 	r.mu.Unlock()
 	n.server.metrics.deliveries.Add(float64(d.Matched))
 	flush(flushes)
+	return d
+}
+
+// hear takes an event of the journal, into which servers of another configuration
+// may have put it.
+func (n *Namespace) hear(rec *record, kept *recorded) *Delivery {
+	switch {
+	case n.recovery != nil:
+		return n.recovery.hear(n, rec, kept)
+	case rec.gap || !n.server.shared.isPresent():
+		return &Delivery{}
+	}
+	sockets := n.index.Match(nil, rec.target)
+	d := &Delivery{Matched: len(sockets)}
+	deliver(sockets, newOutgoing(rec.packet, rec.options()))
 	return d
 }
 

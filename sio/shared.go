@@ -202,7 +202,7 @@ func (h *shared) do(r *record, at offset) *Delivery {
 	if n == nil {
 		return &Delivery{}
 	}
-	return n.recovery.hear(n, r, recorded)
+	return n.hear(r, recorded)
 }
 
 // isPresent reports whether what is heard is new.

@@ -158,7 +158,7 @@ func (s *Socket) Emit(e *Event) error {
 	if s.InLobby() {
 		return s.send(newOutgoing(p, e.options()))
 	}
-	if h := s.conn.server.shared; h != nil && !e.Volatile {
+	if h := s.namespace.journal(); h != nil && !e.Volatile {
 		_, err := h.emit(s.namespace, Target{IDs: []string{s.member.ID}}, e, p)
 		return err
 	}

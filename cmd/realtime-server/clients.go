@@ -15,9 +15,11 @@ const (
 	authEvent = "event"
 )
 
-// completeClients fills in what a namespace says of its clients.
-func (c *Config) completeClients(n *Namespace) {
+// completeClients fills in what a namespace says of its clients. Those who say who
+// they are in an event have to do so whenever they connect.
+func (c *Config) completeClients(name string, n *Namespace) {
 	if n.AuthMode == authEvent {
+		c.SocketIO.Recovery.Except = append(c.SocketIO.Recovery.Except, name)
 		n.EventMode = filled(n.EventMode, service.EventMode.WithDefaults)
 		n.Join = filled(n.Join, service.JoinConfig.WithDefaults)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ namespaces:
 	}
 	if diff := cmp.Diff(want, cfg.Namespaces); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"/", "/chat"}, slices.Sorted(slices.Values(cfg.SocketIO.Recovery.Except))); diff != "" {
+		t.Errorf("without recovery (-want +got):\n%s", diff)
 	}
 	again := sound(t, printed(t, []string{anAPIKey, aBackend}, "--config", written(t, file)), []string{anAPIKey})
 	if diff := cmp.Diff(want, again.Namespaces, equateEmpty); diff != "" {

@@ -200,7 +200,7 @@ func (c *Config) complete() {
 				n.Rooms = []string{"news"}
 			}
 		}
-		c.completeClients(&n)
+		c.completeClients(name, &n)
 		c.Namespaces[name] = n
 	}
 }

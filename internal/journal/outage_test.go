@@ -176,6 +176,37 @@ func TestWithoutRedis(t *testing.T) {
 	stays.readTo(last)
 }
 
+// Where nobody can come back, events are in no journal and bear no offset. Those
+// that another server has put there are heard all the same.
+func TestNamespaceWithoutRecovery(t *testing.T) {
+	w := newWorld(t)
+	w.recover.Except = []string{"/"}
+	a := w.start("aaaa", w.redis.Address())
+	w.recover.Except = nil
+	b := w.start("bbbb", w.redis.Address())
+	for !a.journal.following.Load() || !b.journal.following.Load() {
+		runtime.Gosched() // they reach the present by themselves
+	}
+	v := newTraveller(t, "u", "r")
+	if !v.enter(a) || v.pid != "" {
+		t.Fatalf("it has got the pid %q", v.pid)
+	}
+	v.readNext("welcome")
+	was := a.entries()
+	if entry := a.emit(sio.Target{Rooms: []string{"r"}}); entry != "" || a.entries() != was {
+		t.Errorf("it is in the journal, as %s", entry)
+	}
+	if v.readNext("news"); len(v.heard) != 2 {
+		t.Errorf("heard %v", v.heard)
+	}
+	if entry := b.emit(sio.Target{Users: []string{"u"}}); entry == "" {
+		t.Error("it is not in the journal")
+	}
+	if v.readNext("news"); len(v.heard) != 2 {
+		t.Errorf("heard %v", v.heard)
+	}
+}
+
 // entries is how many entries there are.
 func (n *node) entries() int64 {
 	return n.journal.Client.XLen(n.world.t.Context(), n.journal.events()).Val()

@@ -164,6 +164,7 @@ type traveller struct {
 	recovered bool
 	refusal   string
 	got       []string // offsets, all of this sid
+	heard     []any    // the last event
 }
 
 func newTraveller(t *testing.T, user string, rooms ...string) *traveller {
@@ -197,7 +198,7 @@ func (v *traveller) enter(n *node) bool {
 	}
 	v.recovered, v.refusal = false, ""
 	was := v.pid
-	for v.pid = ""; v.pid == "" && v.refusal == ""; {
+	for v.sid, v.pid = "", ""; v.sid == "" && v.refusal == ""; {
 		if !v.read() {
 			return false
 		}
@@ -242,6 +243,7 @@ func (v *traveller) read() bool {
 		if err := json.Unmarshal(payload[2:], &event); err != nil {
 			v.t.Error(err)
 		}
+		v.heard = event
 		if offset, ok := event[len(event)-1].(string); ok && event[0] == "news" {
 			v.got = append(v.got, offset)
 		}
@@ -256,6 +258,19 @@ func (v *traveller) readTo(offset string) {
 		if !v.read() {
 			v.t.Fatalf("the connection has ended before %s", offset)
 		}
+	}
+}
+
+// readNext reads the next event, which must have this name.
+func (v *traveller) readNext(name string) {
+	v.t.Helper()
+	for v.heard = nil; v.heard == nil; {
+		if !v.read() {
+			v.t.Fatalf("the connection has ended before %s", name)
+		}
+	}
+	if v.heard[0] != name {
+		v.t.Fatalf("heard %v, want %s", v.heard, name)
 	}
 }
 
