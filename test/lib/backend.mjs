@@ -64,21 +64,24 @@ const handlers = {
   OnDisconnected: () => ({}),
 }
 
-// startBackend listens on an address of its own, or on the one given.
-export async function startBackend(address = ownAddress()) {
+// startBackend listens on an address of its own, or on the one given. own are
+// handlers instead of those above: what one returns is the reply, and one that
+// returns nothing replies when it likes.
+export async function startBackend(address = ownAddress(), own = {}) {
+  const methods = { ...handlers, ...own }
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 8 << 20 })
   const calls = new Mailbox()
   const serve = (method) => async (call, reply) => {
     calls.put({ method, request: call.request, at: Date.now() })
     try {
-      const answer = await handlers[method](call.request)
+      const answer = await methods[method](call.request, reply, call)
       if (answer !== undefined) reply(null, answer) // otherwise the caller waits in vain
     } catch (error) {
       reply(error)
     }
   }
   server.addService(RealtimeBackend.service, Object.fromEntries(
-    Object.keys(handlers).map((method) => [method, serve(method)]),
+    Object.keys(methods).map((method) => [method, serve(method)]),
   ))
   const bound = new Promise((resolve, reject) => {
     const done = (error, bound) => (error ? reject(error) : resolve(bound))
