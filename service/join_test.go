@@ -256,6 +256,18 @@ func TestJoinConfigFaults(t *testing.T) {
 	}
 }
 
+func TestUserBetweenBrackets(t *testing.T) {
+	for text, faulty := range map[string]bool{
+		`^[{user}]$`: true, `^[^]{user}]$`: true, `^[]{user}]$`: true, `^[[:alpha:]{user}]$`: true, `^a[\]{user}]$`: true, `^[^{user}]+$`: true,
+		`^[a-z]{user}$`: false, `^\[{user}\]$`: false, `^[[:alpha:]]+{user}$`: false, `^[^]]{user}[x]$`: false, `^({user}|[0-9])$`: false,
+	} {
+		_, err := service.NewJoinPolicy(patterns(text).WithDefaults(), false)
+		if (err != nil) != faulty {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestEventModeFaults(t *testing.T) {
 	for want, mode := range map[string]service.EventMode{
 		"timeout: ":                      {Timeout: -1},

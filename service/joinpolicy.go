@@ -196,11 +196,40 @@ type roomPattern struct {
 
 func newRoomPattern(text string) (roomPattern, error) {
 	p := roomPattern{text: text}
+	if userInClass(text) {
+		return p, errUserInClass
+	}
 	whole, err := p.with("u")
 	if !strings.Contains(text, userMark) {
 		p.whole = whole
 	}
 	return p, err
+}
+
+// errUserInClass: between brackets the user's name would be a set of characters.
+var errUserInClass = errors.New(userMark + " stands between brackets")
+
+// userInClass reports whether the user stands in a set of characters, such as
+// "[abc]".
+func userInClass(text string) bool {
+	inside := false
+	for i := 0; i < len(text); i++ {
+		rest := text[i:]
+		switch {
+		case rest[0] == '\\':
+			i++ // what comes is a character
+		case inside && strings.HasPrefix(rest, userMark):
+			return true
+		case inside && strings.HasPrefix(rest, "[:"): // of a name such as [:alpha:]
+			i += max(strings.Index(rest, ":]"), 0) + 1
+		case inside && rest[0] == ']':
+			inside = false
+		case !inside && rest[0] == '[':
+			inside = true
+			i += len(rest[1:]) - len(strings.TrimPrefix(strings.TrimPrefix(rest[1:], "^"), "]"))
+		}
+	}
+	return false
 }
 
 // of is the pattern for a user. It is nil where it needs one, and there is none.

@@ -175,6 +175,7 @@ func TestPanicTurnsOneStrangerAway(t *testing.T) {
 		b.send(`42["authenticate"]`)
 		b.wantTurnedAway(brokenText)
 	}
+	w.close() // a panic is counted after the client was told
 	if n := w.counter(t, "realtime_handler_panics_total"); n != 2 {
 		t.Errorf("%v panics were seen", n)
 	}

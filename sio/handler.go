@@ -21,7 +21,8 @@ type Handler interface {
 	// The socket is in no room and receives nothing before Connect returns, nor
 	// while it waits in the lobby (Welcome.Lobby).
 	Connect(ctx context.Context, s *Socket) (*Welcome, error)
-	// Connected is called when the client was told that it is connected.
+	// Connected is called when the client was told that it is connected, and is a
+	// member or waits in the lobby.
 	Connected(ctx context.Context, s *Socket)
 	// Event is called for every event of the client. As long as the client waits
 	// in the lobby, the context also ends when it leaves.

@@ -687,6 +687,10 @@ func (x *Accept) GetTokenId() string {
 // as the error's message and with data {"code", "reason", "temporary": false},
 // where "reason" is `message` again. If `data` is an object, its fields stand
 // beside these three; any other `data` stands as the field "data".
+//
+// With AUTHENTICATE_CAUSE_EVENT the client is told `unauthenticated` in the words of
+// the server's configuration, and sees `code` and `message` only if it asked for an
+// acknowledgement.
 type Refuse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A short, stable word for programs, for example "TOKEN_EXPIRED". Empty
