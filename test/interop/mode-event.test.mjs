@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import second from 'socket.io-client-2-5'
 import { Cluster } from '../cluster/lib/peers.mjs'
 import { SECRET, startBackend } from '../lib/backend.mjs'
 import { metric, notReady, ready, startNode } from '../lib/cluster.mjs'
@@ -82,7 +83,7 @@ const config = {
   http: { paths: ['/io', '/socket.io'] },
   namespaces,
   socketio: {
-    close_timeout: '500ms', disconnect_grace: '200ms', recovery: { enabled: true },
+    close_timeout: '500ms', disconnect_grace: '200ms', recovery: { enabled: true }, allow_eio3: true,
     ping_interval: '20s', ping_timeout: '10s', max_http_buffer_size: 500_000, connect_timeout: '30s',
     websocket_compression: { enabled: true, threshold: 1024 },
     cors: { origins: ['https://app.example'], credentials: true },
@@ -300,6 +301,24 @@ describe('keeps', () => {
     const stranger = new IgnisClient(t, server, { namespace: '/tokens', auth: { token } })
     assert.equal((await stranger.login({ token: `${token}x` })).data.message, REFUSED)
   })
+})
+
+test('clients of Socket.IO 2 say later who they are, too', async (t) => {
+  const open = async () => {
+    const socket = second(server.url, { path: '/io', transports: ['websocket'], forceNew: true, reconnection: false })
+    t.after(() => socket.disconnect())
+    await next(socket, 'connect')
+    return socket
+  }
+  const welcome = await open()
+  welcome.emit('authenticate')
+  const [{ id }] = await next(welcome, 'authenticated')
+  assert.deepEqual((await connectionOf(id)).rooms, DEFAULT_ROOMS)
+  const stranger = await open()
+  stranger.emit('authenticate', { answer: { how: 'refuse' } })
+  const ended = next(stranger, 'disconnect')
+  assert.equal((await next(stranger, 'unauthenticated'))[0].message, REFUSED)
+  assert.equal((await ended)[0], 'io server disconnect')
 })
 
 describe('faults', () => {
