@@ -34,6 +34,7 @@ var walls = map[string][]string{
 	"internal/revoked":    {"google.golang.org/grpc", mod + "gen", mod + "sio", mod + "service", mod + "authn", mod + "internal/backend", mod + "internal/redisbus"},
 	"internal/backend":    {mod + "sio", mod + "service", mod + "authn"},
 	"service/cluster":     {mod + "authn", mod + "internal/backend", mod + "internal/registry"},
+	"service/attach":      {mod + "sio", mod + "authn", mod + "internal/registry", mod + "internal/redisbus", mod + "service/cluster"},
 	"service/bridge":      {mod + "internal/registry", mod + "internal/backend"},
 	"service/interceptor": {mod + "sio"},
 	"clients/...":         {mod + "sio", mod + "service", mod + "authn", mod + "internal"},

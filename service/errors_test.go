@@ -47,6 +47,7 @@ func TestEveryReasonIsProduced(t *testing.T) {
 	}
 	alone := newWorld(t, dev(t))
 	alone.lose(t)
+	workers := attaching(t)
 	// A service without a server panics when it looks for a namespace.
 	faulty := behind(t, service.New(nil, service.DefaultConfig(), "node-1", slog.New(slog.DiscardHandler)), nil)
 
@@ -115,6 +116,16 @@ func TestEveryReasonIsProduced(t *testing.T) {
 			}
 			_, err := w.api.RevokeToken(ctx, &realtimev1.RevokeTokenRequest{TokenId: "one more"})
 			return err
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_GROUP_NOT_FOUND: {codes.NotFound, func(ctx context.Context) error {
+			return attachError(attachAs(ctx, t, workers, "nobody"))
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_ATTACH_VIOLATION: {codes.InvalidArgument, func(ctx context.Context) error {
+			return attachError(attachAs(ctx, t, workers, ""))
+		}},
+		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_WORKERS: {codes.ResourceExhausted, func(ctx context.Context) error {
+			fillGroup(ctx, t, workers)
+			return attachError(attachAs(ctx, t, workers, "chat"))
 		}},
 		realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_ACKS: {codes.ResourceExhausted, func(ctx context.Context) error {
 			for range maxPendingAcks {

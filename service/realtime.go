@@ -21,12 +21,13 @@ type Service struct {
 	realtimev1.UnimplementedRealtimeServer
 
 	// Immutable.
-	sockets *sio.Server
-	cfg     Config
-	nodeID  string
-	log     *slog.Logger
-	peers   Peers
-	tickets Tickets
+	sockets  *sio.Server
+	cfg      Config
+	nodeID   string
+	log      *slog.Logger
+	peers    Peers
+	tickets  Tickets
+	attacher Attacher
 
 	revocations *Revocations
 
@@ -36,7 +37,7 @@ type Service struct {
 // New returns the API of a server's sockets. nodeID is what the API calls this
 // process.
 func New(sockets *sio.Server, cfg Config, nodeID string, log *slog.Logger) *Service {
-	return &Service{sockets: sockets, cfg: cfg, nodeID: nodeID, log: log, peers: nobody{}}
+	return &Service{sockets: sockets, cfg: cfg, nodeID: nodeID, log: log, peers: nobody{}, attacher: noGroups{}}
 }
 
 // Register makes a gRPC server offer the API.

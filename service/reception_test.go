@@ -125,7 +125,7 @@ func TestStrangerIsNobodyUntilItIsLetIn(t *testing.T) {
 	}
 	b.want(`42["news"]`)
 	for outcome, n := range map[string]float64{"UNAUTHENTICATED": 3, "ALREADY_AUTHENTICATED": 1} {
-		if got := w.counter(t, "realtime_gateway_events_total", "/", outcome); got != n {
+		if got := w.counter(t, "realtime_gateway_events_total", "/", outcome, ""); got != n {
 			t.Errorf("%v counted as %s", got, outcome)
 		}
 	}

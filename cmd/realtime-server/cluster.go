@@ -14,6 +14,7 @@ import (
 // joinCluster makes the server one of several, if there is a Redis.
 func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log *slog.Logger, reg prometheus.Registerer) error {
 	if !cfg.Redis.Enabled() {
+		p.startAttach(nil)
 		return nil
 	}
 	var err error
@@ -34,6 +35,7 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 		Node:     p.api,
 		Interest: interest,
 		Has:      p.sockets.Has,
+		Attached: p.attached(),
 		Log:      log,
 		Metrics:  reg,
 	})
@@ -41,6 +43,7 @@ func (p *parts) joinCluster(cfg *Config, id string, interest *sio.Interest, log 
 	p.gateway.SetPeers(p.cluster)
 	p.shareRecovery(cfg, life, log, reg)
 	p.shareTickets(cfg)
+	p.startAttach(p.cluster)
 	p.cluster.Start()
 	p.shareRevocations(cfg, log, reg)
 	p.startBridge(cfg, interest, log, reg)

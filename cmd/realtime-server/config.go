@@ -239,7 +239,7 @@ func (c *Config) backendOf(n Namespace) *backend.Config {
 	switch {
 	case n.Backend != nil:
 		return n.Backend
-	case c.Backend.Target != "":
+	case c.Backend.Enabled():
 		return &c.Backend
 	default:
 		return nil
@@ -259,7 +259,7 @@ func (c *Config) Validate() error {
 		c.validateRecovery(),
 		c.validateAdmission(),
 	}
-	if c.Backend.Target != "" {
+	if c.Backend.Enabled() {
 		faults = append(faults, within("backend", c.Backend.Validate()))
 	}
 	faults = append(faults, within("redis", c.Redis.Validate()), within("relay", c.Relay.Validate()))
@@ -355,10 +355,9 @@ func (c *Config) validateNamespaces() error {
 		if n.Outage != nil {
 			faults = append(faults, within(key+".outage", c.validateOutage(n)))
 		}
-		faults = append(faults, within(key, c.validateChain(n)))
+		faults = append(faults, within(key, c.validateChain(n)), within(key, c.validateClients(n)))
 		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil && len(n.Chain) == 0 {
-			faults = append(faults, within(key, c.validateClients(n)))
-			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target or jwt, or anonymous: true to let everybody in", key))
+			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target, backend.attach or jwt, or anonymous: true to let everybody in", key))
 		}
 	}
 	return errors.Join(faults...)

@@ -315,7 +315,9 @@ func TestMetricsPage(t *testing.T) {
 	r := &recorder{Registerer: prometheus.NewRegistry(), t: t, all: map[string]documentedMetric{}}
 	cfg, log := devConfig(t), slog.New(slog.DiscardHandler)
 	cfg.SocketIO.Recovery.Enabled, cfg.SocketIO.Recovery.Store = true, sio.StoreRedis
+	cfg.Backend.Target, cfg.Backend.Attach = "", "chat"
 	p := &parts{health: health.NewServer(), ready: &readiness{}, log: log, files: reload.New(log, r)}
+	p.attach = buildAttach(cfg, "", log, r)
 	policies, err := p.buildPolicies(cfg, backend.Node{}, log, r)
 	if err != nil {
 		t.Fatal(err)
@@ -598,6 +600,7 @@ func end(t *testing.T, p *parts) {
 	t.Helper()
 	t.Cleanup(func() {
 		p.sockets.Close(context.Background())
+		p.closeAttach(context.Background())
 		p.gateway.Close()
 		for _, b := range p.backends {
 			_ = b.Close() // its calls have ended

@@ -44,6 +44,7 @@ func (d *drain) sendAway(p *parts, by string) {
 			slog.Int("clients", p.sockets.Sessions()), slog.Duration("window", d.window))
 		p.ready.leave("draining")
 		p.health.Shutdown()
+		p.sendWorkersAway()
 		p.sendAway(d.ctx, d.window)
 	})
 }
@@ -53,6 +54,7 @@ func (d *drain) sendAway(p *parts, by string) {
 func (d *drain) finish(p *parts) {
 	d.gone.Do(func() {
 		p.sockets.Close(d.ctx)
+		p.closeAttach(d.ctx)
 		p.leaveRegistry(d.ctx)
 		p.log.LogAttrs(d.ctx, slog.LevelInfo, "drained", slog.Duration("took", time.Since(d.began).Round(time.Millisecond)),
 			slog.Bool("in_time", d.ctx.Err() == nil))

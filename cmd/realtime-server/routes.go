@@ -60,7 +60,7 @@ func (c *Config) validateBackends() error {
 			faults = append(faults, fmt.Errorf(`%s: a backend is not named "default", nor like a namespace`, key))
 		}
 		if c.Backends[name] == nil {
-			faults = append(faults, fmt.Errorf("%s.target: is required", key))
+			faults = append(faults, fmt.Errorf("%s.target: is required, or attach", key))
 			continue
 		}
 		faults = append(faults, within(key, c.Backends[name].Validate()))
@@ -98,6 +98,7 @@ func (c *Config) backendOfRoute(n Namespace, r Route) *backend.Config {
 
 // backends are the clients of all backends, one for each of the configuration.
 type backends struct {
+	parts   *parts
 	node    backend.Node
 	log     *slog.Logger
 	metrics *backend.Metrics
@@ -109,11 +110,10 @@ func (b *backends) client(label string, cfg *backend.Config) (*backend.Client, e
 	if client := b.clients[cfg]; client != nil {
 		return client, nil
 	}
-	client, err := backend.New(label, *cfg, b.node, b.log, b.metrics)
+	client, err := b.parts.backendClient(label, *cfg, b.node, b.log, b.metrics)
 	if err != nil {
 		return nil, err
 	}
-	b.log.Info("a backend decides about clients", slog.String("backend", label), slog.String("target", cfg.Target))
 	b.clients[cfg] = client
 	return client, nil
 }

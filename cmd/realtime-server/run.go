@@ -155,6 +155,9 @@ func (p *parts) shutdown(ctx context.Context, cfg Shutdown, askedBy string, sign
 	}
 	p.drain.sendAway(p, askedBy)
 	p.api.Drain()
+	if p.attach != nil { // its streams end when backends know of every connection
+		p.drain.begin(p, askedBy)
+	}
 	stopGRPC := context.AfterFunc(ctx, p.grpc.Stop)
 	p.grpc.GracefulStop()
 	stopGRPC()

@@ -28,6 +28,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/internal/reload"
 	"github.com/seed52a35d2d/realtime-server/internal/revoked"
 	"github.com/seed52a35d2d/realtime-server/service"
+	"github.com/seed52a35d2d/realtime-server/service/attach"
 	"github.com/seed52a35d2d/realtime-server/service/bridge"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
@@ -52,6 +53,7 @@ type parts struct {
 	journal  *journal.Journal   // nil unless clients can come back at any node
 	files    *reload.Reloader
 	revoked  *revoked.Store // nil without Redis
+	attach   *attach.Hub    // nil unless backends dial out
 	started  time.Time
 	log      *slog.Logger
 	drain    *drain
@@ -72,6 +74,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	p.files = reload.New(log, reg)
 	node := backend.Node{ID: cmp.Or(cfg.NodeID, "node-"+rand.Text()[:8]), Generation: p.generation}
 
+	p.attach = buildAttach(cfg, node.ID, log, reg)
 	policies, err := p.buildPolicies(cfg, node, log, reg)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,7 @@ func build(cfg *Config, grpcAddress string, log *slog.Logger) (*parts, error) {
 	p.api = service.New(p.sockets, cfg.API, node.ID, log)
 	p.offerTickets(cfg)
 	p.api.SetRevocations(p.gateway.Revocations())
+	p.letAttach()
 	if p.grpc, err = buildGRPC(cfg, p, log, reg); err != nil {
 		return nil, err
 	}

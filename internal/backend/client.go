@@ -75,7 +75,12 @@ func newClient(
 }
 
 // Close ends the connections. Calls in flight fail.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) Close() error {
+	if c.conn == nil { // see Over
+		return nil
+	}
+	return c.conn.Close()
+}
 
 // Hurry makes calls not wait for better times any more: the process ends.
 func (c *Client) Hurry() { c.guard.Hurry() }
@@ -135,6 +140,9 @@ func call[Req request, Resp any](
 	before := on.GetAttempt() - 1 // made by the caller
 	return Do(ctx, c.guard, how, func(ctx context.Context, n int) (Resp, error) {
 		on.Attempt = before + int32(n) //nolint:gosec // a few
+		if how.Repeatable {
+			ctx = Repeatable(ctx)
+		}
 		resp, err := do(metadata.NewOutgoingContext(ctx, metadata.New(c.metadata)), req)
 		return resp, c.names.explain(err)
 	})

@@ -32,7 +32,9 @@ const (
 )
 
 // String is the label of the metrics.
-func (l Lane) String() string { return [lanes]string{"newcomers", "arrivals", "residents", "partings"}[l] }
+func (l Lane) String() string {
+	return [lanes]string{"newcomers", "arrivals", "residents", "partings"}[l]
+}
 
 // errQueueFull is why a newcomer was not taken.
 var errQueueFull = errors.New("queue full")

@@ -34,6 +34,9 @@ var codeOf = map[realtimev1.ErrorReason]codes.Code{
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_TICKETS:     codes.ResourceExhausted,
 
 	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_REVOCATIONS: codes.ResourceExhausted,
+	realtimev1.ErrorReason_ERROR_REASON_GROUP_NOT_FOUND:      codes.NotFound,
+	realtimev1.ErrorReason_ERROR_REASON_ATTACH_VIOLATION:     codes.InvalidArgument,
+	realtimev1.ErrorReason_ERROR_REASON_TOO_MANY_WORKERS:     codes.ResourceExhausted,
 }
 
 // New returns the status error for a reason, with further details if there are

@@ -27,6 +27,10 @@ func ofOrigin(namespace, tag string) string { return "o:" + namespace + "," + ta
 // namespace.
 func ofUser(namespace, user string) string { return "u:" + namespace + "," + user }
 
+// ofGroup is the channel of all nodes whose configuration names a group of
+// workers.
+func ofGroup(group string) string { return "g:" + group }
+
 // kindOf is the kind of a channel, for metrics.
 func kindOf(channel string) string {
 	kind, _, _ := strings.Cut(channel, ":")
@@ -41,6 +45,8 @@ func kindOf(channel string) string {
 		return "room"
 	case "o":
 		return "connection"
+	case "g":
+		return "group"
 	default:
 		return "user"
 	}

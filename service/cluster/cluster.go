@@ -40,6 +40,8 @@ type Params struct {
 	// Interest and Has say which groups have members here.
 	Interest *sio.Interest
 	Has      func(sio.Group) bool
+	// Attached hears what is said about backends that dial out; nil passes it over.
+	Attached Attached
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
 }

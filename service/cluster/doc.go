@@ -12,5 +12,6 @@
 //	call.go      asking other nodes, and what they reply
 //	receive.go   being asked; reply.go sends what was asked for
 //	sequence.go  messages that were missed
+//	attached.go  what is said about backends that dial out
 //	interest.go  listening to what concerns this node, and nothing else
 package cluster

@@ -21,7 +21,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{
 		received: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "realtime_cluster_messages_received_total",
-			Help: "Messages of other nodes, by the kind of their channel: all, node, connection, namespace, room, user.",
+			Help: "Messages of other nodes, by the kind of their channel: all, node, connection, namespace, room, user, group.",
 		}, []string{"channel"}),
 		missed:      counter("messages_missed_total", "Messages of other nodes that have not come, as their numbers tell."),
 		garbled:     counter("messages_garbled_total", "Messages of other nodes that could not be read."),

@@ -30,6 +30,8 @@ func (c *Cluster) receive(channel string, payload []byte) {
 		c.do(m, body.Call)
 	case *clusterv1.Message_Reply:
 		c.take(m.GetTag(), body.Reply)
+	case *clusterv1.Message_Attached:
+		c.hear(m, body.Attached)
 	}
 }
 

@@ -2231,7 +2231,7 @@ var File_realtime_v1_realtime_proto protoreflect.FileDescriptor
 
 const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\n" +
-	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17realtime/v1/types.proto\"\xc8\x01\n" +
+	"\x1arealtime/v1/realtime.proto\x12\vrealtime.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18realtime/v1/attach.proto\x1a\x17realtime/v1/types.proto\"\xc8\x01\n" +
 	"\vSendRequest\x12+\n" +
 	"\x06target\x18\x01 \x01(\v2\x13.realtime.v1.TargetR\x06target\x12(\n" +
 	"\x05event\x18\x02 \x01(\v2\x12.realtime.v1.EventR\x05event\x12;\n" +
@@ -2384,7 +2384,7 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x1eMISSING_ACK_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cMISSING_ACK_REASON_TIMED_OUT\x10\x01\x12#\n" +
 	"\x1fMISSING_ACK_REASON_DISCONNECTED\x10\x02\x12\x1f\n" +
-	"\x1bMISSING_ACK_REASON_OVERFLOW\x10\x032\xa1\b\n" +
+	"\x1bMISSING_ACK_REASON_OVERFLOW\x10\x032\xe8\b\n" +
 	"\bRealtime\x12;\n" +
 	"\x04Send\x12\x18.realtime.v1.SendRequest\x1a\x19.realtime.v1.SendResponse\x12J\n" +
 	"\tBroadcast\x12\x1d.realtime.v1.BroadcastRequest\x1a\x1e.realtime.v1.BroadcastResponse\x12R\n" +
@@ -2400,7 +2400,8 @@ const file_realtime_v1_realtime_proto_rawDesc = "" +
 	"\x0fListConnections\x12#.realtime.v1.ListConnectionsRequest\x1a$.realtime.v1.ListConnectionsResponse\x12J\n" +
 	"\tListRooms\x12\x1d.realtime.v1.ListRoomsRequest\x1a\x1e.realtime.v1.ListRoomsResponse\x12_\n" +
 	"\x10CountConnections\x12$.realtime.v1.CountConnectionsRequest\x1a%.realtime.v1.CountConnectionsResponse\x12P\n" +
-	"\vIssueTicket\x12\x1f.realtime.v1.IssueTicketRequest\x1a .realtime.v1.IssueTicketResponseBDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"\vIssueTicket\x12\x1f.realtime.v1.IssueTicketRequest\x1a .realtime.v1.IssueTicketResponse\x12E\n" +
+	"\x06Attach\x12\x1a.realtime.v1.AttachRequest\x1a\x1b.realtime.v1.AttachResponse(\x010\x01BDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_realtime_proto_rawDescOnce sync.Once
@@ -2458,6 +2459,8 @@ var file_realtime_v1_realtime_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),    // 38: google.protobuf.Timestamp
 	(*Connection)(nil),               // 39: realtime.v1.Connection
 	(*structpb.Struct)(nil),          // 40: google.protobuf.Struct
+	(*AttachRequest)(nil),            // 41: realtime.v1.AttachRequest
+	(*AttachResponse)(nil),           // 42: realtime.v1.AttachResponse
 }
 var file_realtime_v1_realtime_proto_depIdxs = []int32{
 	32, // 0: realtime.v1.SendRequest.target:type_name -> realtime.v1.Target
@@ -2514,21 +2517,23 @@ var file_realtime_v1_realtime_proto_depIdxs = []int32{
 	24, // 51: realtime.v1.Realtime.ListRooms:input_type -> realtime.v1.ListRoomsRequest
 	27, // 52: realtime.v1.Realtime.CountConnections:input_type -> realtime.v1.CountConnectionsRequest
 	29, // 53: realtime.v1.Realtime.IssueTicket:input_type -> realtime.v1.IssueTicketRequest
-	2,  // 54: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
-	4,  // 55: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
-	6,  // 56: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
-	11, // 57: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
-	13, // 58: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
-	15, // 59: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
-	17, // 60: realtime.v1.Realtime.RevokeUser:output_type -> realtime.v1.RevokeUserResponse
-	19, // 61: realtime.v1.Realtime.RevokeToken:output_type -> realtime.v1.RevokeTokenResponse
-	21, // 62: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
-	23, // 63: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
-	25, // 64: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
-	28, // 65: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
-	30, // 66: realtime.v1.Realtime.IssueTicket:output_type -> realtime.v1.IssueTicketResponse
-	54, // [54:67] is the sub-list for method output_type
-	41, // [41:54] is the sub-list for method input_type
+	41, // 54: realtime.v1.Realtime.Attach:input_type -> realtime.v1.AttachRequest
+	2,  // 55: realtime.v1.Realtime.Send:output_type -> realtime.v1.SendResponse
+	4,  // 56: realtime.v1.Realtime.Broadcast:output_type -> realtime.v1.BroadcastResponse
+	6,  // 57: realtime.v1.Realtime.SendWithAck:output_type -> realtime.v1.SendWithAckResponse
+	11, // 58: realtime.v1.Realtime.JoinRoom:output_type -> realtime.v1.JoinRoomResponse
+	13, // 59: realtime.v1.Realtime.LeaveRoom:output_type -> realtime.v1.LeaveRoomResponse
+	15, // 60: realtime.v1.Realtime.Disconnect:output_type -> realtime.v1.DisconnectResponse
+	17, // 61: realtime.v1.Realtime.RevokeUser:output_type -> realtime.v1.RevokeUserResponse
+	19, // 62: realtime.v1.Realtime.RevokeToken:output_type -> realtime.v1.RevokeTokenResponse
+	21, // 63: realtime.v1.Realtime.GetConnection:output_type -> realtime.v1.GetConnectionResponse
+	23, // 64: realtime.v1.Realtime.ListConnections:output_type -> realtime.v1.ListConnectionsResponse
+	25, // 65: realtime.v1.Realtime.ListRooms:output_type -> realtime.v1.ListRoomsResponse
+	28, // 66: realtime.v1.Realtime.CountConnections:output_type -> realtime.v1.CountConnectionsResponse
+	30, // 67: realtime.v1.Realtime.IssueTicket:output_type -> realtime.v1.IssueTicketResponse
+	42, // 68: realtime.v1.Realtime.Attach:output_type -> realtime.v1.AttachResponse
+	55, // [55:69] is the sub-list for method output_type
+	41, // [41:55] is the sub-list for method input_type
 	41, // [41:41] is the sub-list for extension type_name
 	41, // [41:41] is the sub-list for extension extendee
 	0,  // [0:41] is the sub-list for field type_name
@@ -2539,6 +2544,7 @@ func file_realtime_v1_realtime_proto_init() {
 	if File_realtime_v1_realtime_proto != nil {
 		return
 	}
+	file_realtime_v1_attach_proto_init()
 	file_realtime_v1_types_proto_init()
 	file_realtime_v1_realtime_proto_msgTypes[5].OneofWrappers = []any{
 		(*SendWithAckResponse_Start)(nil),

@@ -34,6 +34,7 @@ const (
 	Realtime_ListRooms_FullMethodName        = "/realtime.v1.Realtime/ListRooms"
 	Realtime_CountConnections_FullMethodName = "/realtime.v1.Realtime/CountConnections"
 	Realtime_IssueTicket_FullMethodName      = "/realtime.v1.Realtime/IssueTicket"
+	Realtime_Attach_FullMethodName           = "/realtime.v1.Realtime/Attach"
 )
 
 // RealtimeClient is the client API for Realtime service.
@@ -101,6 +102,14 @@ type RealtimeClient interface {
 	// client did not wait for the answer: a client needs a new one each time that it
 	// connects.
 	IssueTicket(ctx context.Context, in *IssueTicketRequest, opts ...grpc.CallOption) (*IssueTicketResponse, error)
+	// Attach serves RealtimeBackend over a stream that the backend opens, for
+	// backends that cannot be dialled. All workers of a group share its calls, on
+	// whichever server process of the cluster they and the clients are.
+	//
+	// The server ends the stream: with OK once a worker that drains has answered
+	// everything, with UNAVAILABLE and DRAINING when it ends itself, else with
+	// what the worker did wrong. A worker whose stream ends attaches again.
+	Attach(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AttachRequest, AttachResponse], error)
 }
 
 type realtimeClient struct {
@@ -250,6 +259,19 @@ func (c *realtimeClient) IssueTicket(ctx context.Context, in *IssueTicketRequest
 	return out, nil
 }
 
+func (c *realtimeClient) Attach(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AttachRequest, AttachResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Realtime_ServiceDesc.Streams[1], Realtime_Attach_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[AttachRequest, AttachResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Realtime_AttachClient = grpc.BidiStreamingClient[AttachRequest, AttachResponse]
+
 // RealtimeServer is the server API for Realtime service.
 // All implementations must embed UnimplementedRealtimeServer
 // for forward compatibility.
@@ -315,6 +337,14 @@ type RealtimeServer interface {
 	// client did not wait for the answer: a client needs a new one each time that it
 	// connects.
 	IssueTicket(context.Context, *IssueTicketRequest) (*IssueTicketResponse, error)
+	// Attach serves RealtimeBackend over a stream that the backend opens, for
+	// backends that cannot be dialled. All workers of a group share its calls, on
+	// whichever server process of the cluster they and the clients are.
+	//
+	// The server ends the stream: with OK once a worker that drains has answered
+	// everything, with UNAVAILABLE and DRAINING when it ends itself, else with
+	// what the worker did wrong. A worker whose stream ends attaches again.
+	Attach(grpc.BidiStreamingServer[AttachRequest, AttachResponse]) error
 	mustEmbedUnimplementedRealtimeServer()
 }
 
@@ -363,6 +393,9 @@ func (UnimplementedRealtimeServer) CountConnections(context.Context, *CountConne
 }
 func (UnimplementedRealtimeServer) IssueTicket(context.Context, *IssueTicketRequest) (*IssueTicketResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method IssueTicket not implemented")
+}
+func (UnimplementedRealtimeServer) Attach(grpc.BidiStreamingServer[AttachRequest, AttachResponse]) error {
+	return status.Error(codes.Unimplemented, "method Attach not implemented")
 }
 func (UnimplementedRealtimeServer) mustEmbedUnimplementedRealtimeServer() {}
 func (UnimplementedRealtimeServer) testEmbeddedByValue()                  {}
@@ -612,6 +645,13 @@ func _Realtime_IssueTicket_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Realtime_Attach_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(RealtimeServer).Attach(&grpc.GenericServerStream[AttachRequest, AttachResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Realtime_AttachServer = grpc.BidiStreamingServer[AttachRequest, AttachResponse]
+
 // Realtime_ServiceDesc is the grpc.ServiceDesc for Realtime service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -673,6 +713,12 @@ var Realtime_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "SendWithAck",
 			Handler:       _Realtime_SendWithAck_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "Attach",
+			Handler:       _Realtime_Attach_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
 	Metadata: "realtime/v1/realtime.proto",

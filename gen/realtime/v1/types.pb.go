@@ -141,6 +141,14 @@ const (
 	// server's setting `revocation.max`), so RevokeUser or RevokeToken has done
 	// nothing. RetryInfo says when to try again.
 	ErrorReason_ERROR_REASON_TOO_MANY_REVOCATIONS ErrorReason = 18
+	// NOT_FOUND: the server's configuration names no such group for Attach.
+	ErrorReason_ERROR_REASON_GROUP_NOT_FOUND ErrorReason = 15
+	// INVALID_ARGUMENT: the worker broke a rule of the stream of Attach, which
+	// the message names.
+	ErrorReason_ERROR_REASON_ATTACH_VIOLATION ErrorReason = 16
+	// RESOURCE_EXHAUSTED: the group has as many workers on this server process as
+	// it may. RetryInfo says when to try again.
+	ErrorReason_ERROR_REASON_TOO_MANY_WORKERS ErrorReason = 17
 )
 
 // Enum value maps for ErrorReason.
@@ -162,6 +170,9 @@ var (
 		13: "ERROR_REASON_TICKETS_NOT_TAKEN",
 		14: "ERROR_REASON_TOO_MANY_TICKETS",
 		18: "ERROR_REASON_TOO_MANY_REVOCATIONS",
+		15: "ERROR_REASON_GROUP_NOT_FOUND",
+		16: "ERROR_REASON_ATTACH_VIOLATION",
+		17: "ERROR_REASON_TOO_MANY_WORKERS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":          0,
@@ -180,6 +191,9 @@ var (
 		"ERROR_REASON_TICKETS_NOT_TAKEN":    13,
 		"ERROR_REASON_TOO_MANY_TICKETS":     14,
 		"ERROR_REASON_TOO_MANY_REVOCATIONS": 18,
+		"ERROR_REASON_GROUP_NOT_FOUND":      15,
+		"ERROR_REASON_ATTACH_VIOLATION":     16,
+		"ERROR_REASON_TOO_MANY_WORKERS":     17,
 	}
 )
 
@@ -850,7 +864,7 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x18REPORT_LEVEL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11REPORT_LEVEL_NONE\x10\x01\x12\x17\n" +
 	"\x13REPORT_LEVEL_ROUTED\x10\x02\x12\x18\n" +
-	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\xb0\x04\n" +
+	"\x14REPORT_LEVEL_WRITTEN\x10\x03*\x98\x05\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12$\n" +
@@ -868,7 +882,10 @@ const file_realtime_v1_types_proto_rawDesc = "" +
 	"\x19ERROR_REASON_RATE_LIMITED\x10\f\x12\"\n" +
 	"\x1eERROR_REASON_TICKETS_NOT_TAKEN\x10\r\x12!\n" +
 	"\x1dERROR_REASON_TOO_MANY_TICKETS\x10\x0e\x12%\n" +
-	"!ERROR_REASON_TOO_MANY_REVOCATIONS\x10\x12BDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
+	"!ERROR_REASON_TOO_MANY_REVOCATIONS\x10\x12\x12 \n" +
+	"\x1cERROR_REASON_GROUP_NOT_FOUND\x10\x0f\x12!\n" +
+	"\x1dERROR_REASON_ATTACH_VIOLATION\x10\x10\x12!\n" +
+	"\x1dERROR_REASON_TOO_MANY_WORKERS\x10\x11BDZBgithub.com/seed52a35d2d/realtime-server/gen/realtime/v1;realtimev1b\x06proto3"
 
 var (
 	file_realtime_v1_types_proto_rawDescOnce sync.Once

@@ -45,6 +45,7 @@ type Message struct {
 	//
 	//	*Message_Call
 	//	*Message_Reply
+	//	*Message_Attached
 	Body          isMessage_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -126,6 +127,15 @@ func (x *Message) GetReply() *Reply {
 	return nil
 }
 
+func (x *Message) GetAttached() *Attached {
+	if x != nil {
+		if x, ok := x.Body.(*Message_Attached); ok {
+			return x.Attached
+		}
+	}
+	return nil
+}
+
 type isMessage_Body interface {
 	isMessage_Body()
 }
@@ -140,9 +150,16 @@ type Message_Reply struct {
 	Reply *Reply `protobuf:"bytes,5,opt,name=reply,proto3,oneof"`
 }
 
+type Message_Attached struct {
+	// This is about backends that dial out.
+	Attached *Attached `protobuf:"bytes,6,opt,name=attached,proto3,oneof"`
+}
+
 func (*Message_Call) isMessage_Body() {}
 
 func (*Message_Reply) isMessage_Body() {}
+
+func (*Message_Attached) isMessage_Body() {}
 
 // Call asks other nodes to do for their own connections what the sender was
 // asked to do for those of the cluster. The sender has checked it.
@@ -1138,11 +1155,446 @@ func (x *Counted) GetUsers() []uint64 {
 	return nil
 }
 
+// Attached is what nodes say about the workers that are attached to them.
+type Attached struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it says.
+	//
+	// Types that are valid to be assigned to Body:
+	//
+	//	*Attached_Offer
+	//	*Attached_Work
+	//	*Attached_GiveUp
+	//	*Attached_Done
+	Body          isAttached_Body `protobuf_oneof:"body"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attached) Reset() {
+	*x = Attached{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attached) ProtoMessage() {}
+
+func (x *Attached) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attached.ProtoReflect.Descriptor instead.
+func (*Attached) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Attached) GetBody() isAttached_Body {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Attached) GetOffer() *Offer {
+	if x != nil {
+		if x, ok := x.Body.(*Attached_Offer); ok {
+			return x.Offer
+		}
+	}
+	return nil
+}
+
+func (x *Attached) GetWork() *Work {
+	if x != nil {
+		if x, ok := x.Body.(*Attached_Work); ok {
+			return x.Work
+		}
+	}
+	return nil
+}
+
+func (x *Attached) GetGiveUp() *GiveUp {
+	if x != nil {
+		if x, ok := x.Body.(*Attached_GiveUp); ok {
+			return x.GiveUp
+		}
+	}
+	return nil
+}
+
+func (x *Attached) GetDone() *Done {
+	if x != nil {
+		if x, ok := x.Body.(*Attached_Done); ok {
+			return x.Done
+		}
+	}
+	return nil
+}
+
+type isAttached_Body interface {
+	isAttached_Body()
+}
+
+type Attached_Offer struct {
+	// On the channel of a group: what its workers here can do.
+	Offer *Offer `protobuf:"bytes,1,opt,name=offer,proto3,oneof"`
+}
+
+type Attached_Work struct {
+	// On the channel of a node: have this call answered by a worker.
+	Work *Work `protobuf:"bytes,2,opt,name=work,proto3,oneof"`
+}
+
+type Attached_GiveUp struct {
+	// On the channel of a node: nobody waits for this call any more.
+	GiveUp *GiveUp `protobuf:"bytes,3,opt,name=give_up,json=giveUp,proto3,oneof"`
+}
+
+type Attached_Done struct {
+	// On the channel of the node that sent the work: what came of it.
+	Done *Done `protobuf:"bytes,4,opt,name=done,proto3,oneof"`
+}
+
+func (*Attached_Offer) isAttached_Body() {}
+
+func (*Attached_Work) isAttached_Body() {}
+
+func (*Attached_GiveUp) isAttached_Body() {}
+
+func (*Attached_Done) isAttached_Body() {}
+
+// Offer tells what a node's workers of a group can do. It is sent every second
+// while there are any, when much has changed, and once when there are none any
+// more.
+type Offer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// The workers, those that take the same together.
+	Servings []*Serving `protobuf:"bytes,2,rep,name=servings,proto3" json:"servings,omitempty"`
+	// Calls that wait on this node for a credit.
+	Waiting       int32 `protobuf:"varint,3,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Offer) Reset() {
+	*x = Offer{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Offer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Offer) ProtoMessage() {}
+
+func (x *Offer) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Offer.ProtoReflect.Descriptor instead.
+func (*Offer) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Offer) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Offer) GetServings() []*Serving {
+	if x != nil {
+		return x.Servings
+	}
+	return nil
+}
+
+func (x *Offer) GetWaiting() int32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+// Serving is a set of workers that take the same calls.
+type Serving struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// AttachHello.namespaces.
+	Namespaces []string `protobuf:"bytes,1,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
+	// AttachHello.events.
+	Events []string `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// The sum of their credits.
+	Credits int32 `protobuf:"varint,3,opt,name=credits,proto3" json:"credits,omitempty"`
+	// Those of them that are free.
+	Free          int32 `protobuf:"varint,4,opt,name=free,proto3" json:"free,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Serving) Reset() {
+	*x = Serving{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Serving) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Serving) ProtoMessage() {}
+
+func (x *Serving) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Serving.ProtoReflect.Descriptor instead.
+func (*Serving) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Serving) GetNamespaces() []string {
+	if x != nil {
+		return x.Namespaces
+	}
+	return nil
+}
+
+func (x *Serving) GetEvents() []string {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Serving) GetCredits() int32 {
+	if x != nil {
+		return x.Credits
+	}
+	return 0
+}
+
+func (x *Serving) GetFree() int32 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+// Work is a call for a worker of another node.
+type Work struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// The call; its id is the sender's.
+	Call *v1.AttachCall `protobuf:"bytes,2,opt,name=call,proto3" json:"call,omitempty"`
+	// Whether it may be begun twice.
+	Repeatable    bool `protobuf:"varint,3,opt,name=repeatable,proto3" json:"repeatable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Work) Reset() {
+	*x = Work{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Work) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Work) ProtoMessage() {}
+
+func (x *Work) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Work.ProtoReflect.Descriptor instead.
+func (*Work) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Work) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Work) GetCall() *v1.AttachCall {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *Work) GetRepeatable() bool {
+	if x != nil {
+		return x.Repeatable
+	}
+	return false
+}
+
+// GiveUp ends a Work.
+type GiveUp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// AttachCall.id of the work.
+	Id            uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GiveUp) Reset() {
+	*x = GiveUp{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GiveUp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GiveUp) ProtoMessage() {}
+
+func (x *GiveUp) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GiveUp.ProtoReflect.Descriptor instead.
+func (*GiveUp) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GiveUp) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// Done is what came of a Work.
+type Done struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// AttachCall.id of the work is that of the result. Without an outcome, no
+	// worker has answered.
+	Result *v1.AttachResult `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Without an outcome: a worker may have begun to work on the call.
+	Begun bool `protobuf:"varint,2,opt,name=begun,proto3" json:"begun,omitempty"`
+	// Work.group.
+	Group         string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Done) Reset() {
+	*x = Done{}
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Done) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Done) ProtoMessage() {}
+
+func (x *Done) ProtoReflect() protoreflect.Message {
+	mi := &file_realtime_cluster_v1_cluster_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Done.ProtoReflect.Descriptor instead.
+func (*Done) Descriptor() ([]byte, []int) {
+	return file_realtime_cluster_v1_cluster_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Done) GetResult() *v1.AttachResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *Done) GetBegun() bool {
+	if x != nil {
+		return x.Begun
+	}
+	return false
+}
+
+func (x *Done) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
 var File_realtime_cluster_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"\n" +
-	"!realtime/cluster/v1/cluster.proto\x12\x13realtime.cluster.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1arealtime/v1/realtime.proto\x1a\x17realtime/v1/types.proto\"\xc4\x01\n" +
+	"!realtime/cluster/v1/cluster.proto\x12\x13realtime.cluster.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18realtime/v1/attach.proto\x1a\x1arealtime/v1/realtime.proto\x1a\x17realtime/v1/types.proto\"\x81\x02\n" +
 	"\aMessage\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\tR\x03tag\x12\x1e\n" +
 	"\n" +
@@ -1150,7 +1602,8 @@ const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"generation\x12\x1a\n" +
 	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12/\n" +
 	"\x04call\x18\x04 \x01(\v2\x19.realtime.cluster.v1.CallH\x00R\x04call\x122\n" +
-	"\x05reply\x18\x05 \x01(\v2\x1a.realtime.cluster.v1.ReplyH\x00R\x05replyB\x06\n" +
+	"\x05reply\x18\x05 \x01(\v2\x1a.realtime.cluster.v1.ReplyH\x00R\x05reply\x12;\n" +
+	"\battached\x18\x06 \x01(\v2\x1d.realtime.cluster.v1.AttachedH\x00R\battachedB\x06\n" +
 	"\x04body\"\xa6\a\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x125\n" +
@@ -1225,7 +1678,36 @@ const file_realtime_cluster_v1_cluster_proto_rawDesc = "" +
 	"\fconnected_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vconnectedAt\"A\n" +
 	"\aCounted\x12 \n" +
 	"\vconnections\x18\x01 \x01(\x03R\vconnections\x12\x14\n" +
-	"\x05users\x18\x02 \x03(\x06R\x05usersBKZIgithub.com/seed52a35d2d/realtime-server/gen/realtime/cluster/v1;clusterv1b\x06proto3"
+	"\x05users\x18\x02 \x03(\x06R\x05users\"\xe0\x01\n" +
+	"\bAttached\x122\n" +
+	"\x05offer\x18\x01 \x01(\v2\x1a.realtime.cluster.v1.OfferH\x00R\x05offer\x12/\n" +
+	"\x04work\x18\x02 \x01(\v2\x19.realtime.cluster.v1.WorkH\x00R\x04work\x126\n" +
+	"\agive_up\x18\x03 \x01(\v2\x1b.realtime.cluster.v1.GiveUpH\x00R\x06giveUp\x12/\n" +
+	"\x04done\x18\x04 \x01(\v2\x19.realtime.cluster.v1.DoneH\x00R\x04doneB\x06\n" +
+	"\x04body\"q\n" +
+	"\x05Offer\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x128\n" +
+	"\bservings\x18\x02 \x03(\v2\x1c.realtime.cluster.v1.ServingR\bservings\x12\x18\n" +
+	"\awaiting\x18\x03 \x01(\x05R\awaiting\"o\n" +
+	"\aServing\x12\x1e\n" +
+	"\n" +
+	"namespaces\x18\x01 \x03(\tR\n" +
+	"namespaces\x12\x16\n" +
+	"\x06events\x18\x02 \x03(\tR\x06events\x12\x18\n" +
+	"\acredits\x18\x03 \x01(\x05R\acredits\x12\x12\n" +
+	"\x04free\x18\x04 \x01(\x05R\x04free\"i\n" +
+	"\x04Work\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12+\n" +
+	"\x04call\x18\x02 \x01(\v2\x17.realtime.v1.AttachCallR\x04call\x12\x1e\n" +
+	"\n" +
+	"repeatable\x18\x03 \x01(\bR\n" +
+	"repeatable\"\x18\n" +
+	"\x06GiveUp\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"e\n" +
+	"\x04Done\x121\n" +
+	"\x06result\x18\x01 \x01(\v2\x19.realtime.v1.AttachResultR\x06result\x12\x14\n" +
+	"\x05begun\x18\x02 \x01(\bR\x05begun\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\tR\x05groupBKZIgithub.com/seed52a35d2d/realtime-server/gen/realtime/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_realtime_cluster_v1_cluster_proto_rawDescOnce sync.Once
@@ -1239,7 +1721,7 @@ func file_realtime_cluster_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_realtime_cluster_v1_cluster_proto_rawDescData
 }
 
-var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_realtime_cluster_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_realtime_cluster_v1_cluster_proto_goTypes = []any{
 	(*Message)(nil),                    // 0: realtime.cluster.v1.Message
 	(*Call)(nil),                       // 1: realtime.cluster.v1.Call
@@ -1251,71 +1733,87 @@ var file_realtime_cluster_v1_cluster_proto_goTypes = []any{
 	(*Reply)(nil),                      // 7: realtime.cluster.v1.Reply
 	(*Connected)(nil),                  // 8: realtime.cluster.v1.Connected
 	(*Counted)(nil),                    // 9: realtime.cluster.v1.Counted
-	(*durationpb.Duration)(nil),        // 10: google.protobuf.Duration
-	(*v1.SendRequest)(nil),             // 11: realtime.v1.SendRequest
-	(*v1.BroadcastRequest)(nil),        // 12: realtime.v1.BroadcastRequest
-	(*v1.SendWithAckRequest)(nil),      // 13: realtime.v1.SendWithAckRequest
-	(*v1.JoinRoomRequest)(nil),         // 14: realtime.v1.JoinRoomRequest
-	(*v1.LeaveRoomRequest)(nil),        // 15: realtime.v1.LeaveRoomRequest
-	(*v1.DisconnectRequest)(nil),       // 16: realtime.v1.DisconnectRequest
-	(*v1.GetConnectionRequest)(nil),    // 17: realtime.v1.GetConnectionRequest
-	(*v1.ListConnectionsRequest)(nil),  // 18: realtime.v1.ListConnectionsRequest
-	(*v1.ListRoomsRequest)(nil),        // 19: realtime.v1.ListRoomsRequest
-	(*v1.CountConnectionsRequest)(nil), // 20: realtime.v1.CountConnectionsRequest
-	(v1.ReportLevel)(0),                // 21: realtime.v1.ReportLevel
-	(*v1.Event)(nil),                   // 22: realtime.v1.Event
-	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
-	(v1.ErrorReason)(0),                // 24: realtime.v1.ErrorReason
-	(*v1.DeliveryReport)(nil),          // 25: realtime.v1.DeliveryReport
-	(*v1.SendWithAckResponse)(nil),     // 26: realtime.v1.SendWithAckResponse
-	(*v1.JoinRoomResponse)(nil),        // 27: realtime.v1.JoinRoomResponse
-	(*v1.LeaveRoomResponse)(nil),       // 28: realtime.v1.LeaveRoomResponse
-	(*v1.DisconnectResponse)(nil),      // 29: realtime.v1.DisconnectResponse
-	(*v1.GetConnectionResponse)(nil),   // 30: realtime.v1.GetConnectionResponse
-	(*v1.ListConnectionsResponse)(nil), // 31: realtime.v1.ListConnectionsResponse
-	(*v1.ListRoomsResponse)(nil),       // 32: realtime.v1.ListRoomsResponse
-	(*structpb.Struct)(nil),            // 33: google.protobuf.Struct
+	(*Attached)(nil),                   // 10: realtime.cluster.v1.Attached
+	(*Offer)(nil),                      // 11: realtime.cluster.v1.Offer
+	(*Serving)(nil),                    // 12: realtime.cluster.v1.Serving
+	(*Work)(nil),                       // 13: realtime.cluster.v1.Work
+	(*GiveUp)(nil),                     // 14: realtime.cluster.v1.GiveUp
+	(*Done)(nil),                       // 15: realtime.cluster.v1.Done
+	(*durationpb.Duration)(nil),        // 16: google.protobuf.Duration
+	(*v1.SendRequest)(nil),             // 17: realtime.v1.SendRequest
+	(*v1.BroadcastRequest)(nil),        // 18: realtime.v1.BroadcastRequest
+	(*v1.SendWithAckRequest)(nil),      // 19: realtime.v1.SendWithAckRequest
+	(*v1.JoinRoomRequest)(nil),         // 20: realtime.v1.JoinRoomRequest
+	(*v1.LeaveRoomRequest)(nil),        // 21: realtime.v1.LeaveRoomRequest
+	(*v1.DisconnectRequest)(nil),       // 22: realtime.v1.DisconnectRequest
+	(*v1.GetConnectionRequest)(nil),    // 23: realtime.v1.GetConnectionRequest
+	(*v1.ListConnectionsRequest)(nil),  // 24: realtime.v1.ListConnectionsRequest
+	(*v1.ListRoomsRequest)(nil),        // 25: realtime.v1.ListRoomsRequest
+	(*v1.CountConnectionsRequest)(nil), // 26: realtime.v1.CountConnectionsRequest
+	(v1.ReportLevel)(0),                // 27: realtime.v1.ReportLevel
+	(*v1.Event)(nil),                   // 28: realtime.v1.Event
+	(*timestamppb.Timestamp)(nil),      // 29: google.protobuf.Timestamp
+	(v1.ErrorReason)(0),                // 30: realtime.v1.ErrorReason
+	(*v1.DeliveryReport)(nil),          // 31: realtime.v1.DeliveryReport
+	(*v1.SendWithAckResponse)(nil),     // 32: realtime.v1.SendWithAckResponse
+	(*v1.JoinRoomResponse)(nil),        // 33: realtime.v1.JoinRoomResponse
+	(*v1.LeaveRoomResponse)(nil),       // 34: realtime.v1.LeaveRoomResponse
+	(*v1.DisconnectResponse)(nil),      // 35: realtime.v1.DisconnectResponse
+	(*v1.GetConnectionResponse)(nil),   // 36: realtime.v1.GetConnectionResponse
+	(*v1.ListConnectionsResponse)(nil), // 37: realtime.v1.ListConnectionsResponse
+	(*v1.ListRoomsResponse)(nil),       // 38: realtime.v1.ListRoomsResponse
+	(*structpb.Struct)(nil),            // 39: google.protobuf.Struct
+	(*v1.AttachCall)(nil),              // 40: realtime.v1.AttachCall
+	(*v1.AttachResult)(nil),            // 41: realtime.v1.AttachResult
 }
 var file_realtime_cluster_v1_cluster_proto_depIdxs = []int32{
 	1,  // 0: realtime.cluster.v1.Message.call:type_name -> realtime.cluster.v1.Call
 	7,  // 1: realtime.cluster.v1.Message.reply:type_name -> realtime.cluster.v1.Reply
-	10, // 2: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
-	11, // 3: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
-	12, // 4: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
-	13, // 5: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
-	14, // 6: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
-	15, // 7: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
-	16, // 8: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
-	17, // 9: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
-	18, // 10: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
-	19, // 11: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
-	20, // 12: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
-	2,  // 13: realtime.cluster.v1.Call.receipt:type_name -> realtime.cluster.v1.Receipt
-	3,  // 14: realtime.cluster.v1.Call.let_go:type_name -> realtime.cluster.v1.LetGo
-	4,  // 15: realtime.cluster.v1.Call.revoke:type_name -> realtime.cluster.v1.Revoke
-	21, // 16: realtime.cluster.v1.Receipt.level:type_name -> realtime.v1.ReportLevel
-	5,  // 17: realtime.cluster.v1.Revoke.revocation:type_name -> realtime.cluster.v1.Revocation
-	22, // 18: realtime.cluster.v1.Revoke.last_event:type_name -> realtime.v1.Event
-	23, // 19: realtime.cluster.v1.Revocation.at:type_name -> google.protobuf.Timestamp
-	23, // 20: realtime.cluster.v1.Revocation.until:type_name -> google.protobuf.Timestamp
-	23, // 21: realtime.cluster.v1.Remembered.issued_at:type_name -> google.protobuf.Timestamp
-	24, // 22: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
-	25, // 23: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
-	26, // 24: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
-	27, // 25: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
-	28, // 26: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
-	29, // 27: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
-	30, // 28: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
-	31, // 29: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
-	32, // 30: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
-	9,  // 31: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
-	33, // 32: realtime.cluster.v1.Connected.metadata:type_name -> google.protobuf.Struct
-	23, // 33: realtime.cluster.v1.Connected.connected_at:type_name -> google.protobuf.Timestamp
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	10, // 2: realtime.cluster.v1.Message.attached:type_name -> realtime.cluster.v1.Attached
+	16, // 3: realtime.cluster.v1.Call.patience:type_name -> google.protobuf.Duration
+	17, // 4: realtime.cluster.v1.Call.send:type_name -> realtime.v1.SendRequest
+	18, // 5: realtime.cluster.v1.Call.broadcast:type_name -> realtime.v1.BroadcastRequest
+	19, // 6: realtime.cluster.v1.Call.send_with_ack:type_name -> realtime.v1.SendWithAckRequest
+	20, // 7: realtime.cluster.v1.Call.join_room:type_name -> realtime.v1.JoinRoomRequest
+	21, // 8: realtime.cluster.v1.Call.leave_room:type_name -> realtime.v1.LeaveRoomRequest
+	22, // 9: realtime.cluster.v1.Call.disconnect:type_name -> realtime.v1.DisconnectRequest
+	23, // 10: realtime.cluster.v1.Call.get_connection:type_name -> realtime.v1.GetConnectionRequest
+	24, // 11: realtime.cluster.v1.Call.list_connections:type_name -> realtime.v1.ListConnectionsRequest
+	25, // 12: realtime.cluster.v1.Call.list_rooms:type_name -> realtime.v1.ListRoomsRequest
+	26, // 13: realtime.cluster.v1.Call.count_connections:type_name -> realtime.v1.CountConnectionsRequest
+	2,  // 14: realtime.cluster.v1.Call.receipt:type_name -> realtime.cluster.v1.Receipt
+	3,  // 15: realtime.cluster.v1.Call.let_go:type_name -> realtime.cluster.v1.LetGo
+	4,  // 16: realtime.cluster.v1.Call.revoke:type_name -> realtime.cluster.v1.Revoke
+	27, // 17: realtime.cluster.v1.Receipt.level:type_name -> realtime.v1.ReportLevel
+	5,  // 18: realtime.cluster.v1.Revoke.revocation:type_name -> realtime.cluster.v1.Revocation
+	28, // 19: realtime.cluster.v1.Revoke.last_event:type_name -> realtime.v1.Event
+	29, // 20: realtime.cluster.v1.Revocation.at:type_name -> google.protobuf.Timestamp
+	29, // 21: realtime.cluster.v1.Revocation.until:type_name -> google.protobuf.Timestamp
+	29, // 22: realtime.cluster.v1.Remembered.issued_at:type_name -> google.protobuf.Timestamp
+	30, // 23: realtime.cluster.v1.Reply.error:type_name -> realtime.v1.ErrorReason
+	31, // 24: realtime.cluster.v1.Reply.report:type_name -> realtime.v1.DeliveryReport
+	32, // 25: realtime.cluster.v1.Reply.ack:type_name -> realtime.v1.SendWithAckResponse
+	33, // 26: realtime.cluster.v1.Reply.join_room:type_name -> realtime.v1.JoinRoomResponse
+	34, // 27: realtime.cluster.v1.Reply.leave_room:type_name -> realtime.v1.LeaveRoomResponse
+	35, // 28: realtime.cluster.v1.Reply.disconnect:type_name -> realtime.v1.DisconnectResponse
+	36, // 29: realtime.cluster.v1.Reply.get_connection:type_name -> realtime.v1.GetConnectionResponse
+	37, // 30: realtime.cluster.v1.Reply.list_connections:type_name -> realtime.v1.ListConnectionsResponse
+	38, // 31: realtime.cluster.v1.Reply.list_rooms:type_name -> realtime.v1.ListRoomsResponse
+	9,  // 32: realtime.cluster.v1.Reply.count_connections:type_name -> realtime.cluster.v1.Counted
+	39, // 33: realtime.cluster.v1.Connected.metadata:type_name -> google.protobuf.Struct
+	29, // 34: realtime.cluster.v1.Connected.connected_at:type_name -> google.protobuf.Timestamp
+	11, // 35: realtime.cluster.v1.Attached.offer:type_name -> realtime.cluster.v1.Offer
+	13, // 36: realtime.cluster.v1.Attached.work:type_name -> realtime.cluster.v1.Work
+	14, // 37: realtime.cluster.v1.Attached.give_up:type_name -> realtime.cluster.v1.GiveUp
+	15, // 38: realtime.cluster.v1.Attached.done:type_name -> realtime.cluster.v1.Done
+	12, // 39: realtime.cluster.v1.Offer.servings:type_name -> realtime.cluster.v1.Serving
+	40, // 40: realtime.cluster.v1.Work.call:type_name -> realtime.v1.AttachCall
+	41, // 41: realtime.cluster.v1.Done.result:type_name -> realtime.v1.AttachResult
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_realtime_cluster_v1_cluster_proto_init() }
@@ -1326,6 +1824,7 @@ func file_realtime_cluster_v1_cluster_proto_init() {
 	file_realtime_cluster_v1_cluster_proto_msgTypes[0].OneofWrappers = []any{
 		(*Message_Call)(nil),
 		(*Message_Reply)(nil),
+		(*Message_Attached)(nil),
 	}
 	file_realtime_cluster_v1_cluster_proto_msgTypes[1].OneofWrappers = []any{
 		(*Call_Send)(nil),
@@ -1357,13 +1856,19 @@ func file_realtime_cluster_v1_cluster_proto_init() {
 		(*Reply_ListRooms)(nil),
 		(*Reply_CountConnections)(nil),
 	}
+	file_realtime_cluster_v1_cluster_proto_msgTypes[10].OneofWrappers = []any{
+		(*Attached_Offer)(nil),
+		(*Attached_Work)(nil),
+		(*Attached_GiveUp)(nil),
+		(*Attached_Done)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_realtime_cluster_v1_cluster_proto_rawDesc), len(file_realtime_cluster_v1_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
