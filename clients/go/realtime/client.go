@@ -11,8 +11,10 @@ import (
 // Client calls the Realtime service. It is safe for concurrent use; one
 // Client serves a whole program.
 type Client struct {
-	conn *grpc.ClientConn
-	api  realtimev1.RealtimeClient
+	target string
+	dial   []grpc.DialOption
+	conn   *grpc.ClientConn
+	api    realtimev1.RealtimeClient
 }
 
 // Dial makes a client of the server at target, an address such as
@@ -30,7 +32,7 @@ func Dial(target string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
-	return &Client{conn: conn, api: realtimev1.NewRealtimeClient(conn)}, nil
+	return &Client{target: target, dial: dialOpts, conn: conn, api: realtimev1.NewRealtimeClient(conn)}, nil
 }
 
 // Close ends the connection. Calls in flight fail with codes.Canceled.

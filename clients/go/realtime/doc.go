@@ -20,6 +20,10 @@
 //		},
 //	})
 //
+// Where the server cannot dial the backend, the backend dials out instead:
+//
+//	err := realtime.Attach(ctx, client, "chat", backend)
+//
 // A call that the server refused returns its gRPC status as the error:
 // [google.golang.org/grpc/status.Code], [ReasonOf] and [FieldViolationsOf]
 // read it.
