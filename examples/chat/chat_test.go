@@ -34,8 +34,15 @@ func TestChat(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			t.Cleanup(cancel)
 			address := freeAddress(t)
-			http, grpc := startServer(ctx, t, server, address)
-			startBackend(ctx, t, backend, address, grpc)
+			http, grpc := startServer(ctx, t, server, "--backend", address)
+			startBackend(ctx, t, "listening", backend, "--listen", address, "--realtime", grpc)
+			converse(func(name string) *person { return connect(ctx, t, "http://"+http, name) })
+		})
+		t.Run(name+" dials out", func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			t.Cleanup(cancel)
+			http, grpc := startServer(ctx, t, server, "--set", "backend.attach=chat")
+			startBackend(ctx, t, "attached", backend, "--attach", "chat", "--realtime", grpc)
 			converse(func(name string) *person { return connect(ctx, t, "http://"+http, name) })
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -85,15 +86,15 @@ func serverBinary(t *testing.T) string {
 	return build(t, "../../cmd/realtime-server")
 }
 
-// startServer runs realtime-server and returns the addresses of its listeners
+// startServer runs realtime-server with a backend, as its flags say, and returns the addresses of its listeners
 // for clients and for backends.
-func startServer(ctx context.Context, t *testing.T, binary, backend string) (http, grpc string) {
+func startServer(ctx context.Context, t *testing.T, binary string, backend ...string) (http, grpc string) {
 	t.Helper()
 	addresses := map[string]chan string{
 		"http": make(chan string, 1), "grpc": make(chan string, 1), "admin": make(chan string, 1),
 	}
-	cmd := command(ctx, binary, "--dev", "--backend", backend, "--log-format", "json",
-		"--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	cmd := command(ctx, binary, append(backend, "--dev", "--log-format", "json",
+		"--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")...)
 	ended := launch(t, cmd, func(line string) {
 		var entry struct{ Msg, Listener, Address string }
 		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "listening" {
@@ -103,17 +104,19 @@ func startServer(ctx context.Context, t *testing.T, binary, backend string) (htt
 	return await(t, ended, addresses["http"]), await(t, ended, addresses["grpc"])
 }
 
-// startBackend runs a backend of the chat and waits until it listens.
-func startBackend(ctx context.Context, t *testing.T, program []string, listen, realtime string) {
+// startBackend runs a backend of the chat and waits until it says that it is
+// ready, which has this word in it.
+func startBackend(ctx context.Context, t *testing.T, ready string, program []string, args ...string) {
 	t.Helper()
-	listening := make(chan struct{})
-	program = slices.Concat(program, []string{"--listen", listen, "--realtime", realtime})
+	said := make(chan struct{})
+	say := sync.OnceFunc(func() { close(said) })
+	program = slices.Concat(program, args)
 	ended := launch(t, command(ctx, program[0], program[1:]...), func(line string) {
-		if strings.Contains(line, "listening") {
-			close(listening)
+		if strings.Contains(line, ready) {
+			say()
 		}
 	})
-	await(t, ended, listening)
+	await(t, ended, said)
 }
 
 // freeAddress is a loopback address that nobody listens on: the server must

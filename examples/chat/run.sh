@@ -3,6 +3,8 @@
 #
 #   examples/chat/run.sh go
 #   examples/chat/run.sh node
+#
+# With ATTACH=1 the backend dials out, and the server does not dial it.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -32,9 +34,17 @@ node)
   exit 2
   ;;
 esac
-server=${TEST_SERVER_BIN:-$bin/realtime-server}
-[ -n "${TEST_SERVER_BIN:-}" ] || go build -o "$server" ../../cmd/realtime-server
+program=${TEST_SERVER_BIN:-$bin/realtime-server}
+[ -n "${TEST_SERVER_BIN:-}" ] || go build -o "$program" ../../cmd/realtime-server
+server=("$program" --dev)
+
+if [ -n "${ATTACH:-}" ]; then
+  backend+=(--attach chat)
+  server+=(--set backend.attach=chat)
+else
+  server+=(--backend localhost:50052)
+fi
 
 "${backend[@]}" --listen 127.0.0.1:50052 --realtime 127.0.0.1:50051 &
-"$server" --dev --backend localhost:50052 &
+"${server[@]}" &
 wait -n || true # the end of one is the end of both
