@@ -52,7 +52,8 @@ const answers = {
   hang() {},
 }
 
-const handlers = {
+// handlers answer a backend's calls, by method.
+export const handlers = {
   Authenticate({ handshake: { claims } }) {
     const given = JSON.parse(claims.auth_json)
     const asked = given.auth ?? claims.query.auth // of clients of Socket.IO 2

@@ -67,6 +67,7 @@ export async function startServer({ backend, config, http = '127.0.0.1:0', bin =
   return {
     url: `http://${browser}`,
     address: browser,
+    grpc,
     adminUrl: `http://${admin}`,
     api,
     log,
