@@ -270,7 +270,9 @@ func badTickets() []knock {
 	tickets, unheard := office.Authenticator(ticket.Config{}, maxRooms), lost.Authenticator(ticket.Config{}, maxRooms)
 	formed := `40{"ticket":"` + strings.Repeat("A", 43) + `"}`
 	return []knock{
-		{connect: "40", who: tickets}, {connect: formed, who: tickets}, {connect: formed, who: unheard},
+		{connect: "40", who: tickets},
+		{connect: formed, who: tickets},
+		{connect: formed, who: unheard},
 		{connect: "40", who: chain.New(tickets, unheard)},
 	}
 }

@@ -24,7 +24,7 @@ func (b *policyMaker) sheltered(name string, n Namespace, asks authn.Authenticat
 }
 
 // asksBackend reports whether a backend may decide about the namespace's clients.
-func (n Namespace) asksBackend() bool {
+func (n *Namespace) asksBackend() bool {
 	if len(n.Chain) > 0 {
 		return slices.Contains(n.Chain, chain.Backend)
 	}
