@@ -39,9 +39,6 @@ func (s *Store) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err == nil && !begun:
-			begun = true
-			close(s.heard)
 		case err == nil && away:
 			s.Log.LogAttrs(ctx, slog.LevelInfo, "revocations of other nodes are heard again")
 		case err != nil && !away:
@@ -53,6 +50,10 @@ func (s *Store) run(ctx context.Context) {
 			s.following.Set(0)
 		} else {
 			s.following.Set(1)
+		}
+		if !away && !begun {
+			begun = true
+			close(s.heard)
 		}
 		select {
 		case <-pace.C:
