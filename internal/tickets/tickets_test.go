@@ -2,6 +2,7 @@ package tickets_test
 
 import (
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestWhatRedisKeeps(t *testing.T) {
 	if life := redis.PTTL(t.Context(), keys[0]).Val(); life <= 50*time.Second || life > time.Minute {
 		t.Errorf("it lives for %v", life)
 	}
-	if value := redis.Get(t.Context(), keys[0]).Val(); value != `{"user":"ada"}` {
+	if value := redis.Get(t.Context(), keys[0]).Val(); !regexp.MustCompile(`^{"user":"ada","issued_at":"[^"]+"}$`).MatchString(value) {
 		t.Errorf("value %q", value)
 	}
 }
