@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/service/attach"
 	"github.com/seed52a35d2d/realtime-server/service/cluster"
 )
@@ -38,23 +37,6 @@ func buildAttach(cfg *Config, nodeID string, log *slog.Logger, reg prometheus.Re
 	return attach.New(attach.Params{
 		Groups: groups, NodeID: nodeID, MaxMessage: cfg.GRPC.MaxMessage, Log: log, Metrics: reg,
 	})
-}
-
-// backendClient makes the client of a backend: one that is dialled, or one that
-// dials out.
-func (p *parts) backendClient(
-	label string, to backend.Config, node backend.Node, log *slog.Logger, metrics *backend.Metrics,
-) (client *backend.Client, err error) {
-	if to.Attach != "" {
-		client, err = backend.Over(p.attach.Conn(to.Attach, to.MaxReplyBytes), label, to, node, log, metrics)
-	} else {
-		client, err = backend.New(label, to, node, log, metrics)
-	}
-	if err == nil {
-		log.Info("a backend decides about clients", slog.String("backend", label),
-			slog.String("target", to.Target), slog.String("attach", to.Attach))
-	}
-	return client, err
 }
 
 // letAttach lets backends attach to the API.

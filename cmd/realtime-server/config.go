@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,11 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
-	"github.com/seed52a35d2d/realtime-server/authn/jwt"
-	"github.com/seed52a35d2d/realtime-server/authn/outage"
-	"github.com/seed52a35d2d/realtime-server/authn/ticket"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
 	"github.com/seed52a35d2d/realtime-server/internal/relay"
 	"github.com/seed52a35d2d/realtime-server/service"
@@ -98,37 +93,6 @@ type Admin struct {
 	Pprof bool `yaml:"pprof"`
 }
 
-// Namespace says who decides about the clients of a namespace.
-type Namespace struct {
-	// Backend replaces the common backend for this namespace.
-	Backend *backend.Config `yaml:"backend"`
-	// JWT lets in whoever has a token that is believed, without asking a backend.
-	JWT *jwt.Config `yaml:"jwt"`
-	// Anonymous lets everybody in without asking a backend.
-	Anonymous bool `yaml:"anonymous"`
-	// Rooms are where anonymous clients start.
-	Rooms []string `yaml:"rooms"`
-	// Routes say which backend answers which event; without any, it is the
-	// namespace's.
-	Routes []Route `yaml:"routes"`
-	// Outage says what becomes of newcomers while the backend is away.
-	Outage *outage.Config `yaml:"outage"`
-	// Chain names those who decide, in their order: jwt, ticket, backend,
-	// anonymous. Empty means that one of the keys above does.
-	Chain []string `yaml:"chain"`
-	// Ticket says where clients put the tickets that Chain takes.
-	Ticket *ticket.Config `yaml:"ticket"`
-	// Expiry and Refresh are about credentials that end.
-	Expiry  service.Expiry  `yaml:"expiry"`
-	Refresh service.Refresh `yaml:"refresh"`
-	// AuthMode says when clients are asked who they are: connect or event.
-	AuthMode string `yaml:"auth_mode"`
-	// EventMode is for those who are asked in an event.
-	EventMode *service.EventMode `yaml:"event_mode"`
-	// Join says which rooms clients may join by themselves.
-	Join *service.JoinConfig `yaml:"join"`
-}
-
 // Log says what is logged to standard error.
 type Log struct {
 	Level  slog.Level `yaml:"level"`
@@ -181,28 +145,7 @@ func (c *Config) complete() {
 	c.SocketIO.Namespaces = slices.Sorted(maps.Keys(c.Namespaces))
 	c.SocketIO.Engine.KeepHeaders = c.API.Headers
 	c.API.Revocation = c.Revocation
-	for name, n := range c.Namespaces {
-		if n.Backend != nil {
-			n.Backend = inherit(*n.Backend, c.Backend)
-		}
-		if n.JWT != nil {
-			full := n.JWT.WithDefaults()
-			n.JWT = &full
-		}
-		if n.Outage != nil {
-			full := n.Outage.WithDefaults()
-			n.Outage = &full
-		}
-		n.completeTicket()
-		if c.Dev && c.backendOf(n) == nil && n.JWT == nil && len(n.Chain) == 0 {
-			n.Anonymous = true
-			if len(n.Rooms) == 0 {
-				n.Rooms = []string{"news"}
-			}
-		}
-		c.completeClients(name, &n)
-		c.Namespaces[name] = n
-	}
+	c.completeNamespaces()
 }
 
 // loopbackOrigins are where development servers serve pages, and files.
@@ -219,30 +162,6 @@ func (c *Config) completeDev() {
 	}
 	if engine.CloseTimeout == defaults.CloseTimeout {
 		engine.CloseTimeout = devCloseTimeout
-	}
-}
-
-// inherit completes the backend of a namespace with the numbers of the common
-// one.
-func inherit(own, common backend.Config) *backend.Config {
-	own.Timeout = cmp.Or(own.Timeout, common.Timeout)
-	own.MaxInFlight = cmp.Or(own.MaxInFlight, common.MaxInFlight)
-	own.MaxQueue = cmp.Or(own.MaxQueue, common.MaxQueue)
-	own.BreakerPercent = cmp.Or(own.BreakerPercent, common.BreakerPercent)
-	own.BreakerPause = cmp.Or(own.BreakerPause, common.BreakerPause)
-	own.MaxReplyBytes = cmp.Or(own.MaxReplyBytes, common.MaxReplyBytes)
-	return &own
-}
-
-// backendOf is the backend of a namespace, nil if it has none.
-func (c *Config) backendOf(n Namespace) *backend.Config {
-	switch {
-	case n.Backend != nil:
-		return n.Backend
-	case c.Backend.Enabled():
-		return &c.Backend
-	default:
-		return nil
 	}
 }
 
@@ -326,49 +245,6 @@ func isLoopback(address string) bool {
 	}
 	parsed, err := netip.ParseAddrPort(address)
 	return err == nil && parsed.Addr().IsLoopback()
-}
-
-func (c *Config) validateNamespaces() error {
-	var faults []error
-	for _, name := range c.SocketIO.Namespaces {
-		n, key := c.Namespaces[name], "namespaces."+name
-		if n.Backend != nil {
-			faults = append(faults, within(key+".backend", n.Backend.Validate()))
-		}
-		if _, err := anonymous.New(n.Rooms...); err != nil {
-			faults = append(faults, within(key, err))
-		}
-		if len(n.Rooms) > c.SocketIO.MaxRooms {
-			faults = append(faults, fmt.Errorf("%s.rooms: more than socketio.max_rooms, %d", key, c.SocketIO.MaxRooms))
-		}
-		if len(n.Rooms) > 0 && !n.letsEverybodyIn() {
-			faults = append(faults, fmt.Errorf("%s.rooms: only anonymous clients start in rooms of the configuration", key))
-		}
-		if n.Anonymous && n.Backend != nil {
-			faults = append(faults, fmt.Errorf("%s: is anonymous and has a backend; choose one", key))
-		}
-		faults = append(faults, within(key+".expiry", n.Expiry.Validate()), within(key+".refresh", n.Refresh.Validate()))
-		if n.JWT != nil {
-			faults = append(faults, within(key+".jwt", c.validateJWT(n)))
-		}
-		faults = append(faults, within(key, c.validateRoutes(n)))
-		if n.Outage != nil {
-			faults = append(faults, within(key+".outage", c.validateOutage(n)))
-		}
-		faults = append(faults, within(key, c.validateChain(n)), within(key, c.validateClients(n)))
-		if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil && len(n.Chain) == 0 {
-			faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target, backend.attach or jwt, or anonymous: true to let everybody in", key))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-func (c *Config) validateJWT(n Namespace) error {
-	faults := []error{n.JWT.Validate(), c.validatePlace("token.", n.JWT.Token)}
-	if n.Anonymous {
-		faults = append(faults, errors.New("keys: the namespace is anonymous; choose one"))
-	}
-	return errors.Join(faults...)
 }
 
 // within puts a prefix before every fault of a part.

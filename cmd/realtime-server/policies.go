@@ -38,7 +38,7 @@ func (p *parts) buildPolicies(cfg *Config, node backend.Node, log *slog.Logger, 
 	p.tokens = map[string]*jwt.Authenticator{}
 	b := &policyMaker{
 		parts: p, cfg: cfg, log: log,
-		backends: &backends{parts: p, node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}},
+		backends: &backends{hub: p.attach, node: node, log: log, metrics: backend.NewMetrics(reg), clients: map[*backend.Config]*backend.Client{}},
 		fetches:  jwt.NewFetches(reg), reloads: jwt.NewReloads(reg), outages: outage.NewMetrics(reg),
 	}
 	defer func() { p.backends = slices.Collect(maps.Values(b.backends.clients)) }()

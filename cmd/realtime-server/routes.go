@@ -4,10 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
@@ -50,24 +46,6 @@ func (r Route) rule(to service.Backend, timeout time.Duration) service.Rule {
 	}
 }
 
-// validateBackends checks the backends that only routes name.
-func (c *Config) validateBackends() error {
-	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(c.Backends)) {
-		key := "backends." + name
-		// Metrics call the others "default" and by their namespace.
-		if name == "" || name == "default" || strings.ContainsAny(name[:1], "/^") {
-			faults = append(faults, fmt.Errorf(`%s: a backend is not named "default", nor like a namespace`, key))
-		}
-		if c.Backends[name] == nil {
-			faults = append(faults, fmt.Errorf("%s.target: is required, or attach", key))
-			continue
-		}
-		faults = append(faults, within(key, c.Backends[name].Validate()))
-	}
-	return errors.Join(faults...)
-}
-
 // validateRoutes checks what the rules of a namespace say.
 func (c *Config) validateRoutes(n Namespace) error {
 	var rules []service.Rule
@@ -96,28 +74,6 @@ func (c *Config) backendOfRoute(n Namespace, r Route) *backend.Config {
 	return c.Backends[r.Backend]
 }
 
-// backends are the clients of all backends, one for each of the configuration.
-type backends struct {
-	parts   *parts
-	node    backend.Node
-	log     *slog.Logger
-	metrics *backend.Metrics
-	clients map[*backend.Config]*backend.Client
-}
-
-// client is the client of a backend, which metrics and log call label.
-func (b *backends) client(label string, cfg *backend.Config) (*backend.Client, error) {
-	if client := b.clients[cfg]; client != nil {
-		return client, nil
-	}
-	client, err := b.parts.backendClient(label, *cfg, b.node, b.log, b.metrics)
-	if err != nil {
-		return nil, err
-	}
-	b.clients[cfg] = client
-	return client, nil
-}
-
 // routes are those of a namespace, whose own backend is own; nil if the
 // configuration has none, for then own answers everything.
 func (b *backends) routes(cfg *Config, n Namespace, own *backend.Client) (*service.Routes, error) {
@@ -140,22 +96,4 @@ func (b *backends) routes(cfg *Config, n Namespace, own *backend.Client) (*servi
 		rules = append(rules, r.rule(to, cfg.backendOfRoute(n, r).Timeout))
 	}
 	return service.NewRoutes(rules)
-}
-
-// completeBackends gives backends that routes name the numbers of the common
-// one.
-func (c *Config) completeBackends() {
-	for name, own := range c.Backends {
-		if own != nil {
-			c.Backends[name] = inherit(*own, c.Backend)
-		}
-	}
-}
-
-// labelOf is what metrics and log call the backend of a namespace.
-func (c *Config) labelOf(to *backend.Config, namespace string) string {
-	if to == &c.Backend {
-		return "default"
-	}
-	return namespace
 }
