@@ -5,16 +5,29 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/seed52a35d2d/realtime-server/authn"
-	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/authn/place"
 )
 
-// letsEverybodyIn reports whether clients may be anonymous without a backend.
-func (n *Namespace) letsEverybodyIn() bool {
-	return n.Anonymous || slices.Contains(n.Chain, chain.Anonymous)
+// kinds are those of the authenticators that decide about the clients, in their
+// order, as a chain names them.
+// Without a chain it is only one: a backend, if nothing else is said, whether or
+// not there is one.
+func (n *Namespace) kinds() []string {
+	switch {
+	case len(n.Chain) > 0:
+		return n.Chain
+	case n.JWT != nil:
+		return []string{chain.JWT}
+	case n.Anonymous:
+		return []string{chain.Anonymous}
+	default:
+		return []string{chain.Backend}
+	}
 }
+
+// asks reports whether somebody of a kind may decide about the clients.
+func (n *Namespace) asks(kind string) bool { return slices.Contains(n.kinds(), kind) }
 
 // validateChain reports a chain that cannot be made, and what is beside it
 // without being in it.
@@ -42,26 +55,6 @@ func (c *Config) validateChain(n Namespace) error {
 		fault(n.JWT != nil && n.Ticket.Place().Overlaps(n.JWT.Token), "ticket: is where jwt.token is, so nobody could tell them apart")
 	}
 	return errors.Join(faults...)
-}
-
-// link makes the chain of a namespace. Links that others use too are there.
-func (p *parts) link(cfg *Config, n Namespace, links map[string]authn.Authenticator) (authn.Authenticator, error) {
-	var all []authn.Authenticator
-	for _, kind := range n.Chain {
-		switch kind {
-		case chain.Ticket:
-			all = append(all, p.office.Authenticator(*n.Ticket, cfg.SocketIO.MaxRooms))
-		case chain.Anonymous:
-			everybody, err := anonymous.New(n.Rooms...)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, everybody)
-		default:
-			all = append(all, links[kind])
-		}
-	}
-	return chain.New(all...), nil
 }
 
 // validatePlace reports a place for credentials that the server does not keep

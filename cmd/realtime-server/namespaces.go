@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
+	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/authn/jwt"
 	"github.com/seed52a35d2d/realtime-server/authn/outage"
 	"github.com/seed52a35d2d/realtime-server/authn/ticket"
@@ -106,7 +107,7 @@ func (c *Config) validateRooms(key string, n Namespace) error {
 	if len(n.Rooms) > c.SocketIO.MaxRooms {
 		faults = append(faults, fmt.Errorf("%s.rooms: more than socketio.max_rooms, %d", key, c.SocketIO.MaxRooms))
 	}
-	if len(n.Rooms) > 0 && !n.letsEverybodyIn() {
+	if len(n.Rooms) > 0 && !n.Anonymous && !n.asks(chain.Anonymous) {
 		faults = append(faults, fmt.Errorf("%s.rooms: only anonymous clients start in rooms of the configuration", key))
 	}
 	return errors.Join(faults...)

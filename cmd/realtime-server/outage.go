@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
 	"github.com/seed52a35d2d/realtime-server/authn/chain"
@@ -23,18 +22,10 @@ func (b *policyMaker) sheltered(name string, n Namespace, asks authn.Authenticat
 	return shelter
 }
 
-// asksBackend reports whether a backend may decide about the namespace's clients.
-func (n *Namespace) asksBackend() bool {
-	if len(n.Chain) > 0 {
-		return slices.Contains(n.Chain, chain.Backend)
-	}
-	return !n.Anonymous && n.JWT == nil
-}
-
 // validateOutage is about a namespace that says what happens in an outage.
 func (c *Config) validateOutage(n Namespace) error {
 	faults := []error{n.Outage.Validate(c.SocketIO.MaxRooms)}
-	if !n.asksBackend() {
+	if !n.asks(chain.Backend) {
 		faults = append(faults, errors.New("policy: nobody is asked about the namespace's clients, so nobody can be away"))
 	}
 	if after, timeout := n.Outage.CloseAfter, c.SocketIO.ConnectTimeout; after >= timeout {

@@ -71,29 +71,36 @@ func (b *policyMaker) policy(name string, n Namespace) (service.Policy, error) {
 	return policy, errors.Join(faults[:]...)
 }
 
-// authenticator is who decides about the clients of a namespace: its chain, or
-// the only one that it has. Its backend is own, or nil.
+// authenticator asks those who decide about the clients of a namespace. Its
+// backend is own, or nil.
 func (b *policyMaker) authenticator(name string, n Namespace, own *backend.Client) (authn.Authenticator, error) {
-	links := map[string]authn.Authenticator{}
-	if own != nil {
-		links[chain.Backend] = b.sheltered(name, n, callback.New(own, b.cfg.SocketIO.MaxRooms))
-	}
-	if n.JWT != nil {
-		tokens, err := b.tokens(name, *n.JWT)
+	var links []authn.Authenticator
+	for _, kind := range n.kinds() {
+		link, err := b.link(kind, name, n, own)
 		if err != nil {
-			return nil, within("jwt", err)
+			return nil, err
 		}
-		links[chain.JWT] = tokens
+		links = append(links, link)
 	}
-	switch {
-	case len(n.Chain) > 0:
-		return b.parts.link(b.cfg, n, links)
-	case n.JWT != nil:
-		return links[chain.JWT], nil
-	case n.Anonymous:
+	if len(n.Chain) == 0 {
+		return links[0], nil
+	}
+	return chain.New(links...), nil
+}
+
+// link makes one of a kind.
+func (b *policyMaker) link(kind, name string, n Namespace, own *backend.Client) (authn.Authenticator, error) {
+	switch kind {
+	case chain.JWT:
+		tokens, err := b.tokens(name, *n.JWT)
+		return tokens, within("jwt", err)
+	case chain.Ticket:
+		return b.parts.office.Authenticator(*n.Ticket, b.cfg.SocketIO.MaxRooms), nil
+	case chain.Anonymous:
 		return anonymous.New(n.Rooms...)
+	default:
+		return b.sheltered(name, n, callback.New(own, b.cfg.SocketIO.MaxRooms)), nil
 	}
-	return links[chain.Backend], nil
 }
 
 // tokens makes what checks the tokens of a namespace.
