@@ -329,7 +329,7 @@ func TestMetricsPage(t *testing.T) {
 	end(t, p)
 	bridge.New(bridge.Params{Metrics: r})
 	p.api = service.New(p.sockets, cfg.API, "", log)
-	if p.grpc, err = buildGRPC(cfg, p, log, r); err != nil {
+	if p.grpc, err = p.buildGRPC(cfg, log, r); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Redis.Addresses = []string{"127.0.0.1:1"}
