@@ -14,10 +14,10 @@
 //   - Never has a worker more calls than credits. A call whose caller has gone
 //     counts until the worker has said something about it.
 //   - What a worker that vanishes had not begun goes to another one. So does what
-//     it had begun, if the call may be repeated: Authenticate, OnDisconnected, and
-//     what [backend.Repeatable] marks, each of them three times at most: a call that ends
-//     every worker that gets it must not end all of them, and
-//     is ABORTED. Anything else is UNAVAILABLE at once.
+//     it had begun, if the call may be repeated: Authenticate, AuthorizeJoin,
+//     OnDisconnected, and what [backend.Repeatable] marks. Each of them is begun
+//     three times at most: a call that ends every worker that gets it must not end
+//     all of them, and is ABORTED. Anything else is UNAVAILABLE at once.
 //   - A worker that answers no ping for three seconds gets no calls until it says
 //     something; what may be repeated goes to others meanwhile. A node that is not
 //     heard for as long is taken for dead, as its workers are.

@@ -2,7 +2,6 @@ package attach
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -51,12 +50,7 @@ func (w *worker) beat(now time.Time) {
 // rescue finds others for the calls of a worker that has become silent. What it
 // may have begun and nobody may repeat stays: it may answer yet.
 func (w *worker) rescue() {
-	ids := make([]uint64, 0, len(w.calls))
-	for id := range w.calls {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range w.ids() {
 		c, begun := w.calls[id].call, w.calls[id].sent
 		if c != nil && c.mayBegin(begun) {
 			w.drop(id)

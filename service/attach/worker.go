@@ -2,6 +2,7 @@ package attach
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -96,19 +97,17 @@ func (g *group) remove(w *worker) (unanswered int) {
 
 // takeAll takes all calls away from the worker, in the order in which it got them.
 func (w *worker) takeAll() []*given {
-	ids := make([]uint64, 0, len(w.calls))
-	for id := range w.calls {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	all := make([]*given, 0, len(ids))
-	for _, id := range ids {
+	var all []*given
+	for _, id := range w.ids() {
 		all = append(all, w.calls[id])
 	}
 	clear(w.calls)
 	w.queue, w.unsent = nil, 0
 	return all
 }
+
+// ids are those of its calls, in the order in which it got them.
+func (w *worker) ids() []uint64 { return slices.Sorted(maps.Keys(w.calls)) }
 
 // present reports whether the worker will take further calls, as far as one
 // knows.
