@@ -10,8 +10,8 @@
 // or a part of one.
 //
 // The files: config.go is what can be said, key.go which algorithms fit which
-// key, keyring.go the keys of the configuration, remote.go the JWK set, token.go where the token is, and mapping.go what
-// its claims make of the client.
+// key, keyring.go the keys of the configuration, remote.go the JWK set, token.go
+// where the token is, and mapping.go what its claims make of the client.
 package jwt
 
 import (
