@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -134,9 +133,8 @@ func expiresArg(at time.Time) sio.Arg {
 		ExpiresAt *string `json:"expires_at"`
 	}
 	if !at.IsZero() {
-		text := at.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		text := stamp(at)
 		told.ExpiresAt = &text
 	}
-	text, _ := json.Marshal(told) // a string: cannot fail
-	return sio.Arg{JSON: text}
+	return jsonOf(told)
 }

@@ -2,7 +2,6 @@ package service
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 
 	"google.golang.org/grpc/codes"
@@ -45,8 +44,7 @@ type failure struct {
 
 // ack is the one argument that tells the client.
 func (f *failure) ack() sio.Arg {
-	text, _ := json.Marshal(map[string]*failure{"error": f}) // strings and a bool: cannot fail
-	return sio.Arg{JSON: text}
+	return jsonOf(map[string]*failure{"error": f})
 }
 
 // outcome is the label of the metrics.

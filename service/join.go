@@ -26,8 +26,7 @@ type moved struct {
 
 func (m *moved) ack() []sio.Arg {
 	m.Rooms, m.Refused = append([]string{}, m.Rooms...), append([]refusedRoom{}, m.Refused...) // [] instead of null
-	text, _ := json.Marshal(m)                                                                 // strings: cannot fail
-	return []sio.Arg{{JSON: text}}
+	return []sio.Arg{jsonOf(m)}
 }
 
 func (m *moved) refuse(room, code string) {

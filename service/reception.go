@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -182,7 +181,7 @@ func (r *reception) sendAway(s *sio.Socket, last *sio.Event, comesBack bool) {
 
 // greeting is what a client is told that is let in.
 func (r *reception) greeting(s *sio.Socket, now time.Time) sio.Arg {
-	return payload(struct {
+	return jsonOf(struct {
 		ID   string `json:"id"`
 		Time string `json:"time"`
 	}{s.ID(), stamp(now)})
@@ -190,7 +189,7 @@ func (r *reception) greeting(s *sio.Socket, now time.Time) sio.Arg {
 
 // refusal is what a client is told that is turned away.
 func (r *reception) refusal(text string) *sio.Event {
-	return &sio.Event{Name: r.Events.Unauthenticated, Args: []sio.Arg{payload(struct {
+	return &sio.Event{Name: r.Events.Unauthenticated, Args: []sio.Arg{jsonOf(struct {
 		Message string `json:"message"`
 		Time    string `json:"time"`
 	}{text, stamp(time.Now())})}}
@@ -198,7 +197,7 @@ func (r *reception) refusal(text string) *sio.Event {
 
 // ping is dropped for a client that has no room for it.
 func (r *reception) ping(now time.Time) *sio.Event {
-	return &sio.Event{Name: r.Events.Ping, Volatile: true, Args: []sio.Arg{payload(struct {
+	return &sio.Event{Name: r.Events.Ping, Volatile: true, Args: []sio.Arg{jsonOf(struct {
 		Time string `json:"time"`
 	}{stamp(now)})}}
 }
@@ -213,22 +212,4 @@ func (r *reception) pingAll(due []*sio.Socket) {
 	for n, these := range ids {
 		_, _ = n.Emit(sio.Target{IDs: these}, ping) // is sound, and volatile
 	}
-}
-
-// stamp is a time as clients of mode event get it: ISO 8601, UTC, milliseconds.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// payload is an argument of strings.
-func payload(of any) sio.Arg {
-	text, _ := json.Marshal(of) // cannot fail
-	return sio.Arg{JSON: text}
-}
-
-// payloadOf is what a client sent with an event.
-func payloadOf(e *sio.ClientEvent) []authn.Arg {
-	args := make([]authn.Arg, len(e.Args))
-	for i, arg := range e.Args {
-		args[i] = authn.Arg(arg)
-	}
-	return args
 }

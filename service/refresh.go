@@ -112,9 +112,7 @@ func (g *Gateway) renewal(s *sio.Socket, e *sio.ClientEvent) authn.Handshake {
 	if metadata := memberOf(s).metadata; metadata != nil {
 		h.Resident.Metadata, _ = metadata.MarshalJSON() // was JSON before
 	}
-	for _, arg := range e.Args {
-		h.Payload = append(h.Payload, authn.Arg(arg))
-	}
+	h.Payload = payloadOf(e)
 	h.Claims.Auth = json.RawMessage(`{}`)
 	if len(e.Args) > 0 && isObject(e.Args[0]) {
 		h.Claims.Auth = e.Args[0].JSON
