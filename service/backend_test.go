@@ -179,7 +179,7 @@ func TestEventsThatNobodyAnswers(t *testing.T) {
 			if n := w.counter(t, "realtime_gateway_events_total", "/", test.code, ""); n != 2 {
 				t.Errorf("%v counted", n)
 			}
-			if n := w.log.count("call=event"); n != 1 {
+			if n := w.log.Count("call=event"); n != 1 {
 				t.Errorf("logged %d times", n)
 			}
 		})
@@ -291,7 +291,7 @@ func TestClientThatLeavesWhileItIsAskedFor(t *testing.T) {
 	<-asked
 	b.conn.Close()
 	<-gone
-	if n := w.log.count("level=WARN"); n != 0 {
+	if n := w.log.Count("level=WARN"); n != 0 {
 		t.Errorf("%d warnings", n)
 	}
 }

@@ -82,7 +82,7 @@ func TestRefusalTellsTheClient(t *testing.T) {
 			if test.verdict == "broken" {
 				logged = 1 // of two
 			}
-			if n := w.log.count("s3cret"); n != logged {
+			if n := w.log.Count("s3cret"); n != logged {
 				t.Errorf("logged %d times", n)
 			}
 		})

@@ -19,6 +19,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/outage"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/sio"
 	"github.com/seed52a35d2d/realtime-server/sio/siotest"
@@ -99,7 +100,7 @@ func TestOutageOfAMinute(t *testing.T) {
 						t.Errorf("after the outage: %s, and %d knocks", answer, times)
 					}
 				}
-				if began, ended := w.log.count("policy decides"), w.log.count("authenticated again"); began != 1 || ended != 1 {
+				if began, ended := w.log.Count("policy decides"), w.log.Count("authenticated again"); began != 1 || ended != 1 {
 					t.Errorf("logged %d and %d times", began, ended)
 				}
 			})
@@ -110,7 +111,7 @@ func TestOutageOfAMinute(t *testing.T) {
 // newSheltered is a world whose backend may go away.
 func newSheltered(t *testing.T, cfg outage.Config) (*world, *absent) {
 	t.Helper()
-	asked, log := &absent{}, &syncBuffer{}
+	asked, log := &absent{}, &testlog.Log{}
 	shelter := outage.New(outage.Params{
 		Authenticator: callback.New(asked, maxRooms),
 		Config:        cfg.WithDefaults(),

@@ -118,7 +118,7 @@ func TestRevokedUser(t *testing.T) {
 	if n := w.counter(t, "realtime_gateway_authentications_total", "/", "refused"); n != 2 {
 		t.Errorf("%v were counted as refused", n)
 	}
-	if w.log.count("credentials revoked") != 1 || w.log.count("t-1") > 0 {
+	if w.log.Count("credentials revoked") != 1 || w.log.Count("t-1") > 0 {
 		t.Error("the log does not say it once, or says too much")
 	}
 }

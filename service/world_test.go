@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -20,6 +19,7 @@ import (
 	"github.com/seed52a35d2d/realtime-server/authn/anonymous"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/internal/backend"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 	"github.com/seed52a35d2d/realtime-server/service"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
 	"github.com/seed52a35d2d/realtime-server/sio"
@@ -35,7 +35,7 @@ type world struct {
 	service *service.Service
 	door    *siotest.Listener
 	metrics *prometheus.Registry
-	log     *syncBuffer
+	log     *testlog.Log
 	close   func() // ends the sockets, then the gateway
 
 	revocations *service.Revocations
@@ -57,7 +57,7 @@ const teams = "^/team-[a-z]+$"
 // is in one namespace at a time, and there is one team at most.
 func newWorld(t *testing.T, policy service.Policy, changes ...func(*sio.Config)) *world {
 	t.Helper()
-	w := &world{metrics: prometheus.NewRegistry(), log: &syncBuffer{}}
+	w := &world{metrics: prometheus.NewRegistry(), log: &testlog.Log{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	cfg := service.DefaultConfig()
 	cfg.Headers = append(cfg.Headers, "cookie")
@@ -124,24 +124,6 @@ func serve(t *testing.T, s *service.Service, opts []grpc.ServerOption) *grpc.Cli
 		<-done
 	})
 	return conn
-}
-
-// syncBuffer is a log that may be read while it is written.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) count(s string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.text.String(), s)
 }
 
 // counter is the value of a metric with these label values, in the order of

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/siotest"
 )
@@ -53,18 +54,6 @@ func (h *ends) Disconnected(_ context.Context, _ *Socket, end End) {
 	h.told = append(h.told, end.Reason.String())
 }
 
-// lines is a log that a test can look at.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
 // TestReasonsAgree breaks limits and hears the same reason from the Handler,
 // both counters and the log.
 func TestReasonsAgree(t *testing.T) {
@@ -85,7 +74,7 @@ func TestReasonsAgree(t *testing.T) {
 				cfg.Engine.MaxPayload, cfg.Engine.Limits.MaxBodyPackets = 1000, 4
 				cfg.Engine.Limits.MaxBytesPerSecond, cfg.Engine.Limits.MaxByteBurst = 1, 800
 				cfg.MaxAttachments, cfg.MaxJSONDepth, cfg.MaxEventName = 2, 3, 7
-				h, log, reg := &ends{}, &lines{}, prometheus.NewRegistry()
+				h, log, reg := &ends{}, &testlog.Log{}, prometheus.NewRegistry()
 				server, err := New(cfg, h, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), reg)
 				if err != nil {
 					t.Fatal(err)
@@ -124,8 +113,8 @@ func TestReasonsAgree(t *testing.T) {
 						t.Errorf("%s is %v", name, got)
 					}
 				}
-				if said := fmt.Sprintf("reason=%q", reason.String()); !strings.Contains(log.text.String(), said) {
-					t.Errorf("the log lacks %s:\n%s", said, log.text.String())
+				if said := fmt.Sprintf("reason=%q", reason.String()); !strings.Contains(log.String(), said) {
+					t.Errorf("the log lacks %s:\n%s", said, log.String())
 				}
 				time.Sleep(time.Second) // net/http lingers after a body that is too large
 				server.Close(t.Context())

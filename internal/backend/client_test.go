@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/internal/backend/backendtest"
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 )
 
 func TestMain(m *testing.M) {
@@ -35,41 +35,21 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// logText is a log that may be read while it is written.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logText) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logText) Len() int { return len(l.String()) }
-
 // connect returns a client of target with edited defaults, and its log.
-func connect(t *testing.T, target string, edit func(*Config)) (*Client, *logText) {
+func connect(t *testing.T, target string, edit func(*Config)) (*Client, *testlog.Log) {
 	t.Helper()
 	return connectBy(t, newNames(resolveEvery), target, edit)
 }
 
 // connectBy is connect for a target whose name is looked up.
-func connectBy(t *testing.T, names *names, target string, edit func(*Config)) (*Client, *logText) {
+func connectBy(t *testing.T, names *names, target string, edit func(*Config)) (*Client, *testlog.Log) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Target = target
 	if edit != nil {
 		edit(&cfg)
 	}
-	log := &logText{}
+	log := &testlog.Log{}
 	c, err := newClient("test", cfg, names, Node{ID: "node-1", Generation: func() int64 { return 7 }},
 		slog.New(slog.NewTextHandler(log, nil)), NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
@@ -144,7 +124,7 @@ func TestCallsSayOnWhoseBehalf(t *testing.T) {
 	if len(key) != 1 || key[0] != "Bearer s3cret" {
 		t.Errorf("authorization %q", key)
 	}
-	if log.Len() > 0 {
+	if log.String() != "" {
 		t.Errorf("log %s", log)
 	}
 }
@@ -236,7 +216,7 @@ func TestOnlyAuthenticateIsRequired(t *testing.T) {
 	if reply, err := c.OnDisconnected(t.Context(), &realtimev1.OnDisconnectedRequest{Context: on}); err != nil || reply == nil {
 		t.Errorf("OnDisconnected: %v, %v", reply, err)
 	}
-	if log.Len() > 0 {
+	if log.String() != "" {
 		t.Errorf("log %s", log)
 	}
 	wantCode(t, authenticate(t.Context(), c), codes.Unimplemented)
@@ -285,7 +265,7 @@ func TestClientThatLeavesIsNoFailure(t *testing.T) {
 	})
 	c, log := connect(t, target, nil)
 	wantCode(t, authenticate(ctx, c), codes.Canceled)
-	if log.Len() > 0 {
+	if log.String() != "" {
 		t.Errorf("log %s", log)
 	}
 }

@@ -173,7 +173,7 @@ func TestRepeatedCallSucceeds(t *testing.T) {
 		if n != 3 || err != nil {
 			t.Errorf("got %d, %v", n, err)
 		}
-		if log.Len() > 0 {
+		if log.String() != "" {
 			t.Errorf("log %s", log)
 		}
 	})

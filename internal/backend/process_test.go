@@ -22,6 +22,7 @@ import (
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/internal/backend/backendtest"
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 )
 
 // Variables that make this test binary a backend: at which address, and whether
@@ -166,7 +167,7 @@ func until(t *testing.T, what string, done func() bool) {
 }
 
 // wantLines counts lines of the log.
-func wantLines(t *testing.T, log *logText, n int, lines ...string) {
+func wantLines(t *testing.T, log *testlog.Log, n int, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
 		if got := strings.Count(log.String(), line); got != n {

@@ -180,7 +180,7 @@ func TestProcessesOfABackendComeAndGo(t *testing.T) {
 	if got := calling(t, 30, c, a, b, d); got[0] != 30 {
 		t.Errorf("the calls went to %v", got)
 	}
-	if log.Len() > 0 {
+	if log.String() != "" {
 		t.Errorf("log %s", log)
 	}
 }

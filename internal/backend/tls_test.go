@@ -120,7 +120,7 @@ func TestTLSInBothDirections(t *testing.T) {
 			})
 			err := authenticate(t.Context(), c)
 			if test.log == "" {
-				if err != nil || log.Len() > 0 {
+				if err != nil || log.String() != "" {
 					t.Errorf("%v, log %s", err, log)
 				}
 				return

@@ -1,11 +1,9 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,36 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 	"github.com/seed52a35d2d/realtime-server/sio"
 )
-
-// book is a log that a test reads.
-type book struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (b *book) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes.Write(p)
-}
-
-// lines are those with all of the words.
-func (b *book) lines(words ...string) (found []string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for line := range strings.Lines(b.bytes.String()) {
-		all := true
-		for _, word := range words {
-			all = all && strings.Contains(line, word)
-		}
-		if all {
-			found = append(found, line)
-		}
-	}
-	return found
-}
 
 // deaf hears of entries and does nothing with them.
 type deaf struct{}
@@ -59,7 +30,7 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 	rules("on", ">secret", "~*", "+@all", "-xread", "-hget")
 	client := redis.NewClient(&redis.Options{Addr: server.Address(), Username: "some", Password: "secret", MaxRetries: -1})
 	t.Cleanup(func() { client.Close() })
-	log, reg := &book{}, prometheus.NewRegistry()
+	log, reg := &testlog.Log{}, prometheus.NewRegistry()
 	j := New(Params{
 		Client: client, Prefix: "test", Holder: Holder{"tag", 1, "n"}, MaxAge: time.Minute, MaxEntries: 100, CallTimeout: time.Second,
 		Listener: deaf{}, LetGo: func(context.Context, Holder, string) {}, Log: slog.New(slog.NewTextHandler(log, nil)), Metrics: reg,
@@ -73,7 +44,7 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 			select {
 			case <-tick.C:
 			case <-limit:
-				t.Fatalf("%s: not in time; the log is %s", what, strings.Join(log.lines(), ""))
+				t.Fatalf("%s: not in time; the log is %s", what, strings.Join(log.Lines(), ""))
 			}
 		}
 	}
@@ -83,7 +54,7 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 		return len(entries)
 	}
 	want("the reader has failed", func() bool {
-		return len(log.lines("WARN", "read the journal", "XREAD of test:{recovery}:events", "NOPERM")) == 1
+		return len(log.Lines("WARN", "read the journal", "XREAD of test:{recovery}:events", "NOPERM")) == 1
 	})
 	if why := j.Trouble(); !strings.Contains(why, "XREAD") || !strings.Contains(why, "NOPERM") {
 		t.Errorf("trouble %q", why)
@@ -92,9 +63,9 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 	want("it tries again", func() bool { return refused() > 0 })
 	rules("+xread")
 	want("it works", func() bool {
-		return j.following.Load() && len(log.lines("INFO", "works again", "read the journal")) == 1
+		return j.following.Load() && len(log.Lines("INFO", "works again", "read the journal")) == 1
 	})
-	if n := len(log.lines("WARN", "read the journal")); n != 1 {
+	if n := len(log.Lines("WARN", "read the journal")); n != 1 {
 		t.Errorf("the first failure was logged %d times", n)
 	}
 
@@ -115,11 +86,11 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, op := range []string{opSave, opAdd} {
-		if bad, good := log.lines("WARN", op, "NOPERM"), log.lines("INFO", op); len(bad) != 1 || len(good) != 1 {
+		if bad, good := log.Lines("WARN", op, "NOPERM"), log.Lines("INFO", op); len(bad) != 1 || len(good) != 1 {
 			t.Errorf("%s: logged %q and %q", op, bad, good)
 		}
 	}
-	if leaks := append(log.lines("payload"), log.lines("secret")...); len(leaks) > 0 {
+	if leaks := append(log.Lines("payload"), log.Lines("secret")...); len(leaks) > 0 {
 		t.Errorf("the log has %q", leaks)
 	}
 }

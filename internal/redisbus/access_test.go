@@ -20,7 +20,7 @@ func TestACLDeniesPublishing(t *testing.T) {
 	u.until("it is known", func() bool { return u.Health().Cause == CauseDenied })
 	_, err := u.Publish(t.Context(), "room", nil)
 	wantClass(t, err, ErrUnavailable, CauseDenied)
-	if n := u.log.count("redis does not work"); n != 1 {
+	if n := u.log.Count("redis does not work"); n != 1 {
 		t.Errorf("that it never worked was logged %d times", n)
 	}
 	server.Do("PUBLISH", "realtime:room", "x")

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,26 +26,8 @@ const patience = 30 * time.Second
 type user struct {
 	*Bus
 	t       *testing.T
-	log     *logBook
+	log     *testlog.Log
 	changes chan Health
-}
-
-// logBook is a log that may be read while it is written.
-type logBook struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logBook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBook) count(what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), what)
 }
 
 // quick is a configuration for tests: faults are found soon.
@@ -62,7 +43,7 @@ func quick(addresses ...string) Config {
 // begin starts a bus that ends with the test.
 func begin(t *testing.T, cfg Config) *user {
 	t.Helper()
-	u := &user{t: t, log: &logBook{}, changes: make(chan Health, 1000)}
+	u := &user{t: t, log: &testlog.Log{}, changes: make(chan Health, 1000)}
 	log := slog.New(slog.NewTextHandler(u.log, nil))
 	bus, err := New(cfg, log, prometheus.NewRegistry())
 	if err != nil {

@@ -32,7 +32,7 @@ func TestRedisThatIsAbsentAtTheStart(t *testing.T) {
 	e.wait()
 	e.wantSoon(u.sayUntilTaken("room", "here"))
 	u.want(StateOK)
-	if n := u.log.count("redis works"); n != 1 {
+	if n := u.log.Count("redis works"); n != 1 {
 		t.Errorf("said %d times that Redis works", n)
 	}
 }
@@ -104,7 +104,7 @@ func TestConnectionsThatAreReset(t *testing.T) {
 	if lost != 3 {
 		t.Errorf("%v connections were lost, want 3", lost)
 	}
-	if n := bob.log.count("redis does not work"); n != 3 {
+	if n := bob.log.Count("redis does not work"); n != 3 {
 		t.Errorf("said %d times that Redis does not work, want 3", n)
 	}
 }

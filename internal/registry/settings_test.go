@@ -1,45 +1,20 @@
 package registry
 
 import (
-	"bytes"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/seed52a35d2d/realtime-server/internal/testenv"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 )
-
-// pages is a log that a test reads.
-type pages struct {
-	mu    sync.Mutex
-	bytes bytes.Buffer
-}
-
-func (p *pages) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.bytes.Write(b)
-}
-
-// lines are those that have a text.
-func (p *pages) lines(text string) (found []string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for line := range strings.Lines(p.bytes.String()) {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
 
 // A node that was started with another setting says so of each node that differs,
 // once, and of no other.
 func TestSettingsDiffer(t *testing.T) {
 	server := testenv.StartRedis(t)
 	h := newHouse(t, connect(t, server))
-	log := &pages{}
+	log := &testlog.Log{}
 	start := func(id string, settings map[string]string) *node {
 		n := h.prepare(id, Hooks{})
 		n.settings, n.log = settings, slog.New(slog.NewTextHandler(log, nil)).With(slog.String("of", id))
@@ -53,7 +28,7 @@ func TestSettingsDiffer(t *testing.T) {
 	last := start("other", map[string]string{"store": "memory", "dialect": "", "new": "1"})
 	eventually(t, func() bool { _, known := first.NodeByTag(last.Tag()); return known })
 	h.wantRenewals(2, first, last)
-	found := log.lines("different setting")
+	found := log.Lines("different setting")
 	if len(found) != 2 {
 		t.Fatalf("logged %q", found)
 	}

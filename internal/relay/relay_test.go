@@ -206,7 +206,7 @@ func TestOwnerUnreachable(t *testing.T) {
 				}
 				b.wantCounted(unreachable, n+1)
 			}
-			if got := b.log.count("node of a session cannot be reached"); got != 1 {
+			if got := b.log.Count("node of a session cannot be reached"); got != 1 {
 				t.Errorf("%d lines in the log", got)
 			}
 		})

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 	"github.com/seed52a35d2d/realtime-server/sio/siotest"
 )
@@ -65,7 +65,7 @@ type node struct {
 	tag, url string
 	relay    *Relay
 	engine   *engineio.Server
-	log      *logged
+	log      *testlog.Log
 	requests atomic.Int64 // that came in at the door
 
 	sessions chan *engineio.Session
@@ -88,7 +88,7 @@ const patience = 20 * time.Second
 func (w *world) start(t *testing.T, tag string, o options) *node {
 	t.Helper()
 	n := &node{
-		t: t, tag: tag, log: &logged{},
+		t: t, tag: tag, log: &testlog.Log{},
 		sessions: make(chan *engineio.Session, 100), messages: make(chan engineio.Message, 10_000),
 		closed: make(chan engineio.Reason, 100),
 	}
@@ -183,24 +183,6 @@ func until(t *testing.T, what string, check func() bool) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-// logged is the log of a node.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
 }
 
 // answer is what a client sees.

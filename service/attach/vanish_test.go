@@ -213,7 +213,7 @@ func TestGoneWorker(t *testing.T) {
 		t.Errorf("the reason is %q", reason(err))
 	}
 	wantCode(t, want(t, event).err, codes.Unavailable)
-	if w.log.count("a worker has come") != 1 || w.log.count("a worker has left") != 1 || w.log.count("unanswered=1") != 1 {
+	if w.log.Count("a worker has come") != 1 || w.log.Count("a worker has left") != 1 || w.log.Count("unanswered=1") != 1 {
 		t.Error("the log does not say that it has come and left")
 	}
 }

@@ -1,13 +1,11 @@
 package attach
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +20,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,7 +36,7 @@ type world struct {
 	conn    *grpc.ClientConn
 	backend realtimev1.RealtimeBackendClient
 	reg     *prometheus.Registry
-	log     *syncBuffer
+	log     *testlog.Log
 	close   func()
 }
 
@@ -56,7 +55,7 @@ func newWorld(tb testing.TB, changes ...func(*times)) *world {
 // newNode is a world whose hub has peers.
 func newNode(tb testing.TB, join func(*Hub) Peers, changes ...func(*times)) *world {
 	tb.Helper()
-	w := &world{reg: prometheus.NewRegistry(), log: &syncBuffer{}}
+	w := &world{reg: prometheus.NewRegistry(), log: &testlog.Log{}}
 	w.hub = New(Params{
 		Groups: []string{groupName, "other"}, NodeID: "node-1", MaxMessage: 4 << 20,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.reg,
@@ -103,24 +102,6 @@ type api struct {
 }
 
 func (a *api) Attach(stream Stream) error { return a.hub.Attach(stream) }
-
-// syncBuffer is a log that may be read while it is written.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) count(s string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Count(b.text.String(), s)
-}
 
 // metric is the sum of a metric's values whose labels contain all of those given.
 func (w *world) metric(t *testing.T, name string, labels ...string) (sum float64) {

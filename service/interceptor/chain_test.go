@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 	"github.com/seed52a35d2d/realtime-server/service/interceptor"
 )
 
@@ -99,29 +99,11 @@ var forgotten = grpc.ServiceDesc{
 	}},
 }
 
-// log is safe to read while a server writes.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // serve returns a connection to a server behind the chain, what the server
 // logs, and a function that ends the server.
-func serve(t *testing.T, reg prometheus.Registerer, access *interceptor.Access) (*grpc.ClientConn, *log, func()) {
+func serve(t *testing.T, reg prometheus.Registerer, access *interceptor.Access) (*grpc.ClientConn, *testlog.Log, func()) {
 	t.Helper()
-	l := &log{}
+	l := &testlog.Log{}
 	logger := slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	server := grpc.NewServer(interceptor.New(logger, reg, access)...)
 	realtimev1.RegisterRealtimeServer(server, api{})

@@ -21,6 +21,7 @@ import (
 
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
+	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 )
 
 // secretOf is the secret of a caller in these tests.
@@ -392,7 +393,7 @@ func TestRefusalsAreLoggedSparingly(t *testing.T) {
 }
 
 // audited are the audit lines of a log, without their time.
-func audited(log *log) []string {
+func audited(log *testlog.Log) []string {
 	var lines []string
 	for line := range strings.Lines(log.String()) {
 		if _, line, ok := strings.Cut(strings.TrimSpace(line), `msg="manage call" `); ok {
