@@ -249,7 +249,7 @@ func checkingTokens(t *testing.T, cfg jwt.Config) *jwt.Authenticator {
 func badTokens(t *testing.T) []knock {
 	t.Helper()
 	secret := strings.Repeat("s", 32)
-	tokens := checkingTokens(t, jwt.Config{Keys: []jwt.Key{{Secret: jwt.Secret(secret)}}})
+	tokens := checkingTokens(t, jwt.Config{Keys: []jwt.Key{{Secret: authn.Secret(secret)}}})
 	far := time.Now().Add(time.Hour).Unix()
 	knocks := []knock{{connect: "40", who: tokens}, {connect: `40{"token":"x"}`, who: tokens}}
 	for _, claims := range []gojwt.MapClaims{{"exp": 1}, {"exp": far, "nbf": far}, {"exp": far}} {

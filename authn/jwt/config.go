@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/seed52a35d2d/realtime-server/authn"
 )
 
 // Config says which tokens are believed, and what they say. Zero values of
@@ -42,10 +44,10 @@ type Config struct {
 type Key struct {
 	// ID is the kid of the tokens that this key signed. Without one the key is
 	// tried for every token.
-	ID         string `yaml:"id"`
-	Secret     Secret `yaml:"secret"`
-	SecretFile string `yaml:"secret_file"`
-	PEMFile    string `yaml:"pem_file"`
+	ID         string       `yaml:"id"`
+	Secret     authn.Secret `yaml:"secret"`
+	SecretFile string       `yaml:"secret_file"`
+	PEMFile    string       `yaml:"pem_file"`
 	// Algorithms narrow down those that fit the key.
 	Algorithms []string `yaml:"algorithms"`
 }
@@ -82,17 +84,6 @@ type Claims struct {
 	RoomPrefix string `yaml:"room_prefix"`
 	// Metadata is what backends are told, by its name there.
 	Metadata map[string]string `yaml:"metadata"`
-}
-
-// Secret is a string that is not printed.
-type Secret string
-
-// MarshalYAML hides the secret.
-func (s Secret) MarshalYAML() (any, error) {
-	if s == "" {
-		return "", nil
-	}
-	return "********", nil
 }
 
 // WithDefaults returns c with the defaults in place of zeros.

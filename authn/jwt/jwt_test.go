@@ -459,7 +459,7 @@ func TestConfigFaults(t *testing.T) {
 		"a short secret in file":  {jwt.Config{Keys: []jwt.Key{{SecretFile: file(t, "short")}}}, "too short"},
 		"a weak RSA key":          {jwt.Config{Keys: []jwt.Key{{PEMFile: weak}}}, "too short"},
 		"two sources":             {jwt.Config{Keys: []jwt.Key{{Secret: theSecret, PEMFile: weak}}}, "needs one of"},
-		"a public key as secret":  {jwt.Config{Keys: []jwt.Key{{Secret: jwt.Secret(ofEC)}}}, "belongs into pem_file"},
+		"a public key as secret":  {jwt.Config{Keys: []jwt.Key{{Secret: authn.Secret(ofEC)}}}, "belongs into pem_file"},
 		"its file as secret_file": {jwt.Config{Keys: []jwt.Key{{SecretFile: file(t, ofEC)}}}, "belongs into pem_file"},
 		"an alg that does not fit": {
 			jwt.Config{Keys: []jwt.Key{{PEMFile: file(t, ofEC), Algorithms: []string{"HS256"}}}}, `does not fit algorithm "HS256"`,

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/seed52a35d2d/realtime-server/authn"
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 )
@@ -27,7 +28,7 @@ func BenchmarkGate(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			keys := map[string]authority.Key{"a": {Secret: "0123456789abcdef", Grant: grant}}
 			for i := range 9 {
-				keys[fmt.Sprint(i)] = authority.Key{Secret: authority.Secret(fmt.Sprint("another-of-them-", i))}
+				keys[fmt.Sprint(i)] = authority.Key{Secret: authn.Secret(fmt.Sprint("another-of-them-", i))}
 			}
 			callers, err := authority.New(keys, nil)
 			if err != nil {

@@ -19,13 +19,14 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/seed52a35d2d/realtime-server/authn"
 	"github.com/seed52a35d2d/realtime-server/authn/authority"
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 	"github.com/seed52a35d2d/realtime-server/internal/testlog"
 )
 
 // secretOf is the secret of a caller in these tests.
-func secretOf(name string) authority.Secret { return authority.Secret("secret-of-" + name + "-0123") }
+func secretOf(name string) authn.Secret { return authn.Secret("secret-of-" + name + "-0123") }
 
 // granted are keys by the names of their callers.
 func granted(grants map[string]authority.Grant) map[string]authority.Key {
