@@ -7,10 +7,10 @@
 // than Authenticate that the backend does not implement is an empty reply.
 //
 // The files: client.go has the calls, dial.go, resolve.go and tls.go the way to
-// the backend. guard.go and task.go are what happens to a call whichever way it
-// takes: places.go bounds how many run and wait, budget.go how many are repeated,
-// breaker.go keeps them from a backend that is away. health.go logs, metrics.go
-// counts.
+// a backend that is dialled, over.go that to one that is not. guard.go and task.go
+// are what happens to a call whichever way it takes: places.go bounds how many run
+// and wait, budget.go how many are repeated, breaker.go keeps them from a backend
+// that is away. health.go logs, metrics.go counts.
 package backend
 
 import (
@@ -111,6 +111,15 @@ func (c *Client) OnConnected(
 func (c *Client) OnEvent(ctx context.Context, req *realtimev1.OnEventRequest) (*realtimev1.OnEventResponse, error) {
 	how := Call{Method: "OnEvent", Lane: Residents, Repeatable: c.repeatEvents}
 	return optional(call(ctx, c, how, c.stub.OnEvent, req))
+}
+
+// AuthorizeJoin asks which rooms a client may join. A backend that does not
+// implement it allows none.
+func (c *Client) AuthorizeJoin(
+	ctx context.Context, req *realtimev1.AuthorizeJoinRequest,
+) (*realtimev1.AuthorizeJoinResponse, error) {
+	how := Call{Method: "AuthorizeJoin", Lane: Residents, Repeatable: true}
+	return optional(call(ctx, c, how, c.stub.AuthorizeJoin, req))
 }
 
 // OnDisconnected tells of a connection that has ended. If it was one of another
