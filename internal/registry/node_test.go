@@ -317,6 +317,9 @@ func (n *node) metric(name string, labels ...string) float64 {
 	return 0
 }
 
+// held says whether a node's lease holds for certain.
+func held(n *node) bool { return n.member().held(n.cfg.Lease) }
+
 // eventually waits until ok, which it asks again and again: what happens in
 // Redis is no event here.
 func eventually(t *testing.T, ok func() bool) {

@@ -31,7 +31,7 @@ func TestRedisIsAbsentAtStart(t *testing.T) {
 	if err := a.Join(soon); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("joins without redis: %v", err)
 	}
-	if a.Held() || a.Self().Generation != 0 {
+	if held(a) || a.Self().Generation != 0 {
 		t.Error("has a lease without redis")
 	}
 	eventually(t, func() bool { return a.metric("renewals_total", "failed") > 1 })
@@ -116,12 +116,12 @@ func TestRedisHangs(t *testing.T) {
 	}
 	server.Pause()
 	for _, n := range nodes {
-		eventually(t, func() bool { return !n.Held() })
+		eventually(t, func() bool { return !held(n) })
 		n.Put(Record{ID: n.id + "2", Namespace: "/", Value: []byte("value of " + n.id + "2")})
 	}
 	server.Resume()
 	for _, n := range nodes {
-		eventually(t, n.Held)
+		eventually(t, func() bool { return held(n) })
 		n.wantStored(n.id+"1", n.id+"2")
 		if g := n.Self().Generation; g != generations[n.id] {
 			t.Errorf("%s has another generation", n.id)
@@ -140,11 +140,11 @@ func TestRedisIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	nodes[0].Put(Record{ID: "x", Namespace: "/", Value: []byte("value of x")})
-	eventually(t, func() bool { return !nodes[0].Held() && !nodes[1].Held() })
+	eventually(t, func() bool { return !held(nodes[0]) && !held(nodes[1]) })
 	if err := h.client.ConfigSet(t.Context(), "maxmemory", "0").Err(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return nodes[0].Held() && nodes[1].Held() })
+	eventually(t, func() bool { return held(nodes[0]) && held(nodes[1]) })
 	nodes[0].wantStored("x")
 	if nodes[0].Self().Generation != before {
 		t.Error("has another generation")

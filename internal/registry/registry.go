@@ -132,6 +132,12 @@ type membership struct {
 	joined chan struct{}
 }
 
+// held says whether the lease holds for certain. It may still hold if this says
+// no: while Redis is away nobody can say.
+func (m membership) held(lease time.Duration) bool {
+	return m.key.generation != 0 && elapsed()-m.renewed < lease
+}
+
 // New makes a registry that does nothing until Join, but has a tag.
 func New(p Params) (*Registry, error) {
 	if err := p.Config.Validate(); err != nil {
@@ -226,13 +232,6 @@ func (r *Registry) Tag() string { return r.member().tag }
 // Generation is the one that this node has or, while it has none, had last; 0
 // before the first.
 func (r *Registry) Generation() uint64 { return r.member().last }
-
-// Held says whether the lease holds for certain. It may still hold if this says
-// no: while Redis is away nobody can say.
-func (r *Registry) Held() bool {
-	m := r.member()
-	return m.key.generation != 0 && elapsed()-m.renewed < r.cfg.Lease
-}
 
 // Put registers a connection of this node, or changes it. It never blocks. The
 // record is kept, to be written again when Redis has lost it: that costs about

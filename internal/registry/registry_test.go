@@ -32,7 +32,7 @@ func TestJoin(t *testing.T) {
 	if _, ok := b.NodeByTag("...."); ok {
 		t.Error("an unknown tag is alive")
 	}
-	if !a.Held() {
+	if !held(a) {
 		t.Error("has no lease")
 	}
 	h.wantExpiry()

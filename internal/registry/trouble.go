@@ -17,9 +17,9 @@ type faults struct {
 // is, since it will refuse it again.
 func (r *Registry) Trouble() string {
 	r.mu.Lock()
-	joined, why := r.membership.key.generation != 0, r.faults
-	sure := joined && elapsed()-r.membership.renewed < r.cfg.Lease
+	m, why := r.membership, r.faults
 	r.mu.Unlock()
+	joined, sure := m.key.generation != 0, m.held(r.cfg.Lease)
 	switch {
 	case why.renewal != nil && (!sure || refused(why.renewal)):
 		return why.renewal.Error()
