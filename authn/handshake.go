@@ -51,8 +51,14 @@ type Resident struct {
 // Credentials are the Claims for those who look for a credential in a client's
 // Auth: if the Payload begins with an object, its members stand in Auth, in the
 // place of those of the same name.
+//
+// Of a client that refreshes its credential they are what it says now: query and
+// headers are those of its handshake, and hold what it wants to renew.
 func (h *Handshake) Credentials() Claims {
 	claims := h.Claims
+	if h.Cause == CauseRefresh {
+		claims = Claims{Auth: h.Claims.Auth}
+	}
 	if len(h.Payload) == 0 || h.Payload[0].Binary != nil {
 		return claims
 	}

@@ -30,3 +30,21 @@ func TestCredentials(t *testing.T) {
 		})
 	}
 }
+
+// Who refreshes a credential shows another one than it came with.
+func TestCredentialsOfARefresh(t *testing.T) {
+	h := Handshake{
+		Cause:   CauseRefresh,
+		Payload: []Arg{{JSON: []byte(`{"ticket":"b"}`)}},
+		Claims: Claims{
+			Auth: []byte(`{"ticket":"b"}`), Query: map[string]string{"token": "a"}, Headers: map[string]string{"cookie": "token=a"},
+		},
+	}
+	got := h.Credentials()
+	if string(got.Auth) != `{"ticket":"b"}` || len(got.Query) > 0 || len(got.Headers) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	if len(h.Claims.Query) != 1 || len(h.Claims.Headers) != 1 {
+		t.Errorf("backends see %+v", h.Claims)
+	}
+}

@@ -29,7 +29,16 @@ func New(rooms ...string) (*Authenticator, error) {
 	return &Authenticator{rooms: rooms}, nil
 }
 
-// Authenticate never refuses.
-func (a *Authenticator) Authenticate(context.Context, authn.Handshake) (authn.Identity, error) {
+// CodeMissing is the refusal of a client that refreshes a credential, and shows
+// none.
+const CodeMissing = "CREDENTIAL_MISSING"
+
+// Authenticate lets newcomers in. Nobody refreshes a credential by it: whoever
+// was let in by one that ends, and keeps the rooms that it has brought, would stay
+// for ever by showing nothing.
+func (a *Authenticator) Authenticate(_ context.Context, h authn.Handshake) (authn.Identity, error) {
+	if h.Cause == authn.CauseRefresh {
+		return authn.Identity{}, &authn.Refusal{Code: CodeMissing, Message: "A credential is needed", Cause: authn.ErrNoCredential}
+	}
 	return authn.Identity{Rooms: a.rooms}, nil
 }
