@@ -36,6 +36,9 @@ type Policy struct {
 	// EventMode has clients connected first, and asked who they are then; nil has
 	// them asked before. It has its defaults.
 	EventMode *EventMode
+	// LateComeBack has clients come back by themselves of whom nobody could tell
+	// within EventMode.Timeout who they are.
+	LateComeBack bool
 	// Join says which rooms clients may join, and that they may leave rooms; nil
 	// leaves such events to the Backend.
 	Join *JoinPolicy

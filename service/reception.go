@@ -20,8 +20,9 @@ import (
 // the one that takes it off the rota limits does so.
 type reception struct {
 	EventMode
-	limits *rota
-	pings  *rota // nil without pings
+	lateComeBack bool // see Policy
+	limits       *rota
+	pings        *rota // nil without pings
 }
 
 // What becomes of events that are for the reception, and ask nothing of it.
@@ -45,7 +46,7 @@ func (g *Gateway) openReception(p Policy) *reception {
 	if p.EventMode == nil {
 		return nil
 	}
-	r := &reception{EventMode: *p.EventMode}
+	r := &reception{EventMode: *p.EventMode, lateComeBack: p.LateComeBack}
 	r.limits = newRota(r.Timeout, false, func(due []*sio.Socket) {
 		for _, s := range due {
 			g.tooLate(r, s)
@@ -164,18 +165,21 @@ func (r *reception) turnAway(s *sio.Socket, e *sio.ClientEvent, err error) {
 }
 
 // tooLate sends a stranger away whose time is over. Whoever was not even asked
-// for knows why.
+// for knows why, and stays away.
 func (g *Gateway) tooLate(r *reception, s *sio.Socket) {
 	g.metrics.authentications.WithLabelValues(s.Namespace().Pattern(), late).Inc()
-	var last *sio.Event
-	if memberOf(s).stranger.asking.Load() {
-		last = r.refusal(r.Messages.Broken)
+	if !memberOf(s).stranger.asking.Load() {
+		r.sendAway(s, nil, false)
+		return
 	}
-	r.sendAway(s, last, false)
+	r.sendAway(s, r.refusal(r.Messages.Broken), r.lateComeBack)
 }
 
-// sendAway ends the stay of a stranger, who comes back by itself or does not.
+// sendAway ends the stay of a stranger, who comes back by itself or does not. One
+// that has more than this namespace on its connection keeps that, and has to come
+// back to this one by its program.
 func (r *reception) sendAway(s *sio.Socket, last *sio.Event, comesBack bool) {
+	comesBack = comesBack && s.Alone()
 	_ = s.Disconnect(sio.Disconnect{Detail: "not authenticated", Last: last, Reconnect: comesBack}) // which is sound
 }
 

@@ -25,6 +25,10 @@ func (s *Socket) InLobby() bool {
 	return s.state == waiting
 }
 
+// Alone reports whether the client is in no other namespace, and has asked for
+// none: to close its connection takes nothing else from it.
+func (s *Socket) Alone() bool { return s.conn.isOnly(s) }
+
 // forgo gives up that the client is what it was before.
 func (s *Socket) forgo() {
 	if s.track != nil {

@@ -49,6 +49,9 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
+// Closes reports whether those who are kept out have their connections closed.
+func (c Config) Closes() bool { return c.Policy == Close || c.Otherwise == Close }
+
 // Validate reports everything that is wrong with c. maxRooms is how many rooms a
 // client may be in.
 func (c Config) Validate(maxRooms int) error {

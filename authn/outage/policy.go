@@ -85,7 +85,7 @@ func (a *Authenticator) guest() authn.Identity {
 
 // keepsOutBy is how those are kept out who are not let in.
 func (a *Authenticator) keepsOutBy() Policy {
-	if a.cfg.Policy == Close || a.cfg.Otherwise == Close {
+	if a.cfg.Closes() {
 		return Close
 	}
 	return Refuse

@@ -72,6 +72,7 @@ func (c *Config) validateClients(n Namespace) error {
 // may join.
 func buildClients(cfg *Config, n Namespace, policy *service.Policy) error {
 	policy.EventMode = n.EventMode
+	policy.LateComeBack = n.Outage != nil && n.Outage.Closes()
 	if n.Join == nil {
 		return nil
 	}

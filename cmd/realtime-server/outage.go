@@ -28,8 +28,12 @@ func (c *Config) validateOutage(n Namespace) error {
 	if !n.asks(chain.Backend) {
 		faults = append(faults, errors.New("policy: nobody is asked about the namespace's clients, so nobody can be away"))
 	}
-	if after, timeout := n.Outage.CloseAfter, c.SocketIO.ConnectTimeout; after >= timeout {
-		faults = append(faults, fmt.Errorf("close_after: %v is not shorter than socketio.connect_timeout, %v", after, timeout))
+	limit, timeout := "socketio.connect_timeout", c.SocketIO.ConnectTimeout
+	if n.EventMode != nil {
+		limit, timeout = "event_mode.timeout", n.EventMode.Timeout
+	}
+	if after := n.Outage.CloseAfter; after >= timeout {
+		faults = append(faults, fmt.Errorf("close_after: %v is not shorter than %s, %v", after, limit, timeout))
 	}
 	return errors.Join(faults...)
 }

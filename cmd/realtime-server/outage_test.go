@@ -47,11 +47,13 @@ namespaces:
   /: {anonymous: true, outage: {policy: close}}
   /jwt: {jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}]}, outage: {policy: deny}}
   /slow: {outage: {policy: close, close_after: 45s}}
+  /event: {auth_mode: event, event_mode: {timeout: 4s}, outage: {policy: close}}
 `, []string{anAPIKey, aBackend})
 	wantFaults(t, err,
 		"namespaces./.outage.policy: nobody is asked",
 		`namespaces./jwt.outage.policy: "deny" is none of`,
 		"namespaces./jwt.outage.policy: nobody is asked",
 		"namespaces./slow.outage.close_after: 45s is not shorter than socketio.connect_timeout",
+		"namespaces./event.outage.close_after: 4s is not shorter than event_mode.timeout, 4s",
 	)
 }
