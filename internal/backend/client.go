@@ -93,11 +93,16 @@ func (c *Client) RepeatingEvents() *Client {
 	return &repeating
 }
 
-// Authenticate asks who a client is.
+// Authenticate asks who a client is. One that refreshes its credential is in
+// already, and a storm of newcomers must not push it out.
 func (c *Client) Authenticate(
 	ctx context.Context, req *realtimev1.AuthenticateRequest,
 ) (*realtimev1.AuthenticateResponse, error) {
-	return call(ctx, c, Call{Method: "Authenticate", Lane: Newcomers, Repeatable: true}, c.stub.Authenticate, req)
+	how := Call{Method: "Authenticate", Lane: Newcomers, Repeatable: true}
+	if req.GetCause() == realtimev1.AuthenticateCause_AUTHENTICATE_CAUSE_REFRESH {
+		how.Lane = Residents
+	}
+	return call(ctx, c, how, c.stub.Authenticate, req)
 }
 
 // OnConnected tells of a client that was accepted.

@@ -22,8 +22,9 @@ const (
 	// Arrivals tell of clients that were let in. There are as many as newcomers
 	// that were accepted, so in a storm they must not stand before residents.
 	Arrivals
-	// Residents are clients that emit events. Each has one call at a time and is
-	// not read meanwhile, so there are no more of them than connections.
+	// Residents are clients that emit events, or refresh their credential. Each has
+	// one call at a time and is not read meanwhile, so there are no more of them than
+	// connections.
 	Residents
 	// Partings tell of connections that have ended.
 	Partings
