@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/authn/chain"
 	"github.com/seed52a35d2d/realtime-server/sio/engineio"
 )
 
@@ -28,6 +29,8 @@ func (c *Config) validateAdmission() error {
 		return fmt.Errorf("http.handshake_auth: there is no namespace %q", name)
 	case n.JWT == nil:
 		return fmt.Errorf("http.handshake_auth: namespace %q has no jwt, and only tokens can be checked that early", name)
+	case len(n.Chain) > 0 && n.Chain[len(n.Chain)-1] != chain.JWT:
+		return fmt.Errorf("http.handshake_auth: in namespaces.%s.chain, jwt must be the last: whoever passes the handshake has a token, so nobody else is asked", name)
 	case !n.JWT.Token.InRequest():
 		return fmt.Errorf("http.handshake_auth: needs header, cookie or query in namespaces.%s.jwt.token, for a handshake has no auth", name)
 	}

@@ -23,7 +23,7 @@ func (c *Config) completeClients(name string, n *Namespace) {
 		n.EventMode = filled(n.EventMode, service.EventMode.WithDefaults)
 		n.Join = filled(n.Join, service.JoinConfig.WithDefaults)
 	}
-	if n.Join == nil && c.Dev {
+	if defaults := (service.JoinConfig{}).WithDefaults().Events; n.Join == nil && c.Dev && !n.routesAny(defaults.Join, defaults.Leave) {
 		n.Join = &service.JoinConfig{Policy: service.JoinOpen}
 	}
 	if n.Join != nil {
@@ -43,7 +43,7 @@ func filled[Part any](part *Part, withDefaults func(Part) Part) *Part {
 
 // validateClients reports what is wrong with what a namespace says of its clients.
 func (c *Config) validateClients(n Namespace) error {
-	var faults []error
+	faults := []error{n.validateNames(), c.validateRefresh(n)}
 	switch {
 	case n.AuthMode != "" && n.AuthMode != authConnect && n.AuthMode != authEvent:
 		faults = append(faults, fmt.Errorf("auth_mode: %q is neither %s nor %s", n.AuthMode, authConnect, authEvent))
@@ -61,9 +61,6 @@ func (c *Config) validateClients(n Namespace) error {
 	}
 	if n.Join.Policy == service.JoinBackend && c.backendOf(n) == nil {
 		faults = append(faults, fmt.Errorf("join.policy: %s needs a backend", service.JoinBackend))
-	}
-	if n.EventMode != nil && (n.Join.Events.Join == n.EventMode.Events.Authenticate || n.Join.Events.Leave == n.EventMode.Events.Authenticate) {
-		faults = append(faults, fmt.Errorf("join.events: %q is event_mode.events.authenticate", n.EventMode.Events.Authenticate))
 	}
 	return errors.Join(faults...)
 }

@@ -47,7 +47,12 @@ namespaces:
 }
 
 // Under dev clients may join every room, unless something is said of it.
+// A route of such events goes before that.
 func TestDevOpensRooms(t *testing.T) {
+	routed := sound(t, "namespaces: {/: {routes: [{events: [a, leave]}]}}", []string{aBackend}, "--dev")
+	if join := routed.Namespaces["/"].Join; join != nil {
+		t.Errorf("routed, and %+v", join)
+	}
 	cfg := sound(t, "namespaces: {/: {}, /own: {join: {}}, /event: {auth_mode: event}}", nil, "--dev")
 	for name, policy := range map[string]string{"/": service.JoinOpen, "/own": service.JoinDeny, "/event": service.JoinDeny} {
 		if got := cfg.Namespaces[name].Join; got == nil || got.Policy != policy {

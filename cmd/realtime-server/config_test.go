@@ -461,8 +461,44 @@ namespaces:
 			file:    "namespaces: {/a: {auth_mode: event, event_mode: {events: {ping: disconnect}, timeout: -1s}, join: {events: {join: authenticate}}}}",
 			environ: complete,
 			faults: []string{
-				"namespaces./a.event_mode.timeout: ", "namespaces./a.event_mode.events.ping: ", `namespaces./a.join.events: "authenticate" is`,
+				"namespaces./a.event_mode.timeout: ", "namespaces./a.event_mode.events.ping: ", `namespaces./a.join.events.join: "authenticate" is event_mode.events.authenticate`,
 			},
+		},
+		"events that mean two things": {
+			file: `
+namespaces:
+  /a: {auth_mode: event, refresh: {event: authenticate}, expiry: {event: ping}, routes: [{events: ["^j", join, a, authenticate]}]}
+  /b: {join: {}, refresh: {event: leave}}
+  /c: {refresh: {event: renew}, routes: [{events: [a, join]}, {events: [renew]}]}`,
+			environ: complete,
+			faults: []string{
+				`namespaces./a.refresh.event: "authenticate" is event_mode.events.authenticate`,
+				`namespaces./a.expiry.event: "ping" is event_mode.events.ping`,
+				"namespaces./a.routes[0].events[0]: ",
+				`namespaces./a.routes[0].events[1]: "join" is join.events.join, which the server answers`,
+				`namespaces./a.routes[0].events[3]: "authenticate" is event_mode.events.authenticate, which the server answers`,
+				`namespaces./b.refresh.event: "leave" is join.events.leave`,
+				`namespaces./c.routes[1].events[0]: "renew" is refresh.event, which the server answers`,
+			},
+		},
+		"a refresh that nobody can make": {
+			file: `
+api: {headers: [cookie]}
+socketio: {cors: {origins: ["https://example.com"]}}
+namespaces:
+  /a: {anonymous: true, refresh: {event: r}}
+  /b: {jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}], token: {cookie: c}}, refresh: {event: r}}
+  /c: {chain: [ticket, anonymous], ticket: {query: t}, refresh: {event: r}}
+  /d: {chain: [jwt, ticket], jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}], token: {cookie: c}}, refresh: {event: r}}`,
+			environ: []string{anAPIKey},
+			faults:  []string{"namespaces./a.refresh.event: no", "namespaces./b.refresh.event: no", "namespaces./c.refresh.event: no"},
+		},
+		"a handshake that leaves nobody to ask": {
+			file: `
+http: {handshake_auth: /a}
+namespaces:
+  /a: {chain: [jwt, ticket], jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}], token: {query: t}}}`,
+			environ: []string{anAPIKey}, faults: []string{"http.handshake_auth: in namespaces./a.chain, jwt must be the last"},
 		},
 		"rooms for everybody": {
 			file: "namespaces: {/a: {join: {policy: open}}}", environ: complete, faults: []string{"namespaces./a.join.policy: open is for development"},
