@@ -75,9 +75,7 @@ func (g *Gateway) take(ctx context.Context, r *route, s *sio.Socket, e *sio.Clie
 	for {
 		a, first := r.answers.begin(key)
 		if first {
-			args, failed := g.forward(ctx, r, s, e)
-			r.answers.finish(a, args, failed == nil)
-			return args, failed
+			return g.begun(ctx, r, a, s, e)
 		}
 		g.metrics.repeated.WithLabelValues(s.Namespace().Pattern(), r.Name).Inc()
 		select {
@@ -89,6 +87,18 @@ func (g *Gateway) take(ctx context.Context, r *route, s *sio.Socket, e *sio.Clie
 			return a.args, nil
 		} // the first has failed: what was repeated is tried again
 	}
+}
+
+// begun answers an event for all who wait for a. A panic goes on, to those who
+// log it; the others try themselves.
+func (g *Gateway) begun(
+	ctx context.Context, r *route, a *answer, s *sio.Socket, e *sio.ClientEvent,
+) (args []sio.Arg, failed *failure) {
+	done := false
+	defer func() { r.answers.finish(a, args, done && failed == nil) }()
+	args, failed = g.forward(ctx, r, s, e)
+	done = true
+	return args, failed
 }
 
 // forward asks the route's backend.

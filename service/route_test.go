@@ -160,6 +160,30 @@ func TestRepeatedEventIsAnsweredOnce(t *testing.T) {
 	}
 }
 
+// crashing is a backend by whose answer we crash, the first time.
+type crashing struct {
+	service.Backend
+	calls atomic.Int64
+}
+
+func (b *crashing) OnEvent(ctx context.Context, req *realtimev1.OnEventRequest) (*realtimev1.OnEventResponse, error) {
+	if b.calls.Add(1) == 1 {
+		panic("as the test wants it")
+	}
+	return b.Backend.OnEvent(ctx, req)
+}
+
+// Nobody waits for an answer that a panic has ended.
+func TestRepeatedAfterAPanicIsTriedAgain(t *testing.T) {
+	shop, _ := counting(t, "shop")
+	w := routed(t, service.Rule{Events: []string{"buy"}, Backend: &crashing{Backend: shop}, Once: service.Once{Window: time.Minute}})
+	b, _ := join(t, w.door, "")
+	b.send(`429["buy"]`)
+	if got := b.ask(`"buy"`); got != `["shop 1"]` {
+		t.Errorf("got %s", got)
+	}
+}
+
 // TestRepeatedElsewhereWaits repeats an event of a user, who has connected
 // again, while the first is still with the backend.
 func TestRepeatedElsewhereWaits(t *testing.T) {
