@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -155,6 +156,8 @@ func (r *reception) turnAway(s *sio.Socket, e *sio.ClientEvent, err error) {
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
 		comesBack = refusal.Close
 		failed = &failure{Code: refusal.Code, Reason: refusal.Message, Temporary: refusal.Temporary}
+	} else if refusal, ok := errors.AsType[*sio.Refusal](err); ok {
+		_ = json.Unmarshal(refusal.Data, failed) // is like it
 	}
 	text := r.Messages.Refused
 	if failed.Temporary {

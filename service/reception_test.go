@@ -166,6 +166,24 @@ func TestStrangersAreTurnedAway(t *testing.T) {
 	}
 }
 
+// Who is accepted when there is no place any more is told so, as in mode connect.
+func TestNoPlaceForAStranger(t *testing.T) {
+	w := newWorld(t, inEventMode(service.Policy{Authenticator: authenticator(
+		func(context.Context, authn.Handshake) (authn.Identity, error) { return authn.Identity{}, nil },
+	)}))
+	first, second := open(t, w.door, "", nil), open(t, w.door, "", nil)
+	first.send("40/team-a,")
+	first.want("40/team-a,")
+	second.send("40/team-b,")
+	second.want("40/team-b,")
+	first.send(`42/team-a,["authenticate"]`)
+	first.want(`42/team-a,["authenticated"`)
+	second.send(`42/team-b,1["authenticate"]`)
+	second.want(`43/team-b,1[{"error":{"code":"NAMESPACE_LIMIT","reason":"Too many namespaces","temporary":true}}]`)
+	second.want(`42/team-b,["unauthenticated",{"message":"` + brokenText)
+	second.want("41/team-b,")
+}
+
 func TestPanicTurnsOneStrangerAway(t *testing.T) {
 	w := newWorld(t, inEventMode(service.Policy{Authenticator: authenticator(
 		func(context.Context, authn.Handshake) (authn.Identity, error) { panic("as the test wants it") },
