@@ -20,9 +20,6 @@ type need struct {
 	byRooms bool
 }
 
-// ofRealtime begins the names of methods that the service may come to have.
-const ofRealtime = "/realtime.v1.Realtime/"
-
 // needs has every method that may be called. What is not in it is refused to
 // all, so a new method stays closed until somebody has decided; a test holds it
 // against the service.
@@ -31,19 +28,19 @@ var needs = map[string]need{
 	realtimev1.Realtime_Broadcast_FullMethodName:   {scope: authority.Send},
 	realtimev1.Realtime_SendWithAck_FullMethodName: {scope: authority.Send, byRooms: true},
 
-	realtimev1.Realtime_JoinRoom_FullMethodName:   {scope: authority.Manage, byRooms: true},
-	realtimev1.Realtime_LeaveRoom_FullMethodName:  {scope: authority.Manage, byRooms: true},
-	realtimev1.Realtime_Disconnect_FullMethodName: {scope: authority.Manage, byRooms: true},
-	ofRealtime + "IssueTicket":                    {scope: authority.Manage},
-	ofRealtime + "RevokeUser":                     {scope: authority.Manage},
-	ofRealtime + "RevokeToken":                    {scope: authority.Manage},
+	realtimev1.Realtime_JoinRoom_FullMethodName:    {scope: authority.Manage, byRooms: true},
+	realtimev1.Realtime_LeaveRoom_FullMethodName:   {scope: authority.Manage, byRooms: true},
+	realtimev1.Realtime_Disconnect_FullMethodName:  {scope: authority.Manage, byRooms: true},
+	realtimev1.Realtime_IssueTicket_FullMethodName: {scope: authority.Manage},
+	realtimev1.Realtime_RevokeUser_FullMethodName:  {scope: authority.Manage},
+	realtimev1.Realtime_RevokeToken_FullMethodName: {scope: authority.Manage},
 
 	realtimev1.Realtime_GetConnection_FullMethodName:    {scope: authority.Read},
 	realtimev1.Realtime_ListConnections_FullMethodName:  {scope: authority.Read, byRooms: true},
 	realtimev1.Realtime_ListRooms_FullMethodName:        {scope: authority.Read, byRooms: true},
 	realtimev1.Realtime_CountConnections_FullMethodName: {scope: authority.Read, byRooms: true},
 
-	ofRealtime + "Attach": {scope: authority.Attach},
+	realtimev1.Realtime_Attach_FullMethodName: {scope: authority.Attach},
 
 	// The schema is no secret.
 	grpc_reflection_v1.ServerReflection_ServerReflectionInfo_FullMethodName:      {anyone: true},

@@ -11,6 +11,9 @@ import (
 	realtimev1 "github.com/seed52a35d2d/realtime-server/gen/realtime/v1"
 )
 
+// ofRealtime begins the names of our methods.
+const ofRealtime = "/realtime.v1.Realtime/"
+
 // methods are the full names of all methods of Realtime.
 func methods() []string {
 	desc := realtimev1.Realtime_ServiceDesc
@@ -31,10 +34,8 @@ func TestEveryMethodHasAScope(t *testing.T) {
 			t.Errorf("%s has no scope: nobody may call it", method)
 		}
 	}
-	announced := []string{"IssueTicket", "RevokeUser", "RevokeToken", "Attach"}
 	for method := range needs {
-		name, ours := strings.CutPrefix(method, ofRealtime)
-		if ours && !slices.Contains(all, method) && !slices.Contains(announced, name) {
+		if strings.HasPrefix(method, ofRealtime) && !slices.Contains(all, method) {
 			t.Errorf("%s is no method", method)
 		}
 	}

@@ -86,6 +86,46 @@ func TestSeveralNamespaces(t *testing.T) {
 	}
 }
 
+// The requests that deal with more than a target.
+func TestNamespacesOfRequests(t *testing.T) {
+	caller := limited(t, "/", "/chat", "/u-*")
+	hello := func(namespaces ...string) proto.Message {
+		return &realtimev1.AttachRequest{Message: &realtimev1.AttachRequest_Hello{Hello: &realtimev1.AttachHello{Group: "g", Namespaces: namespaces}}}
+	}
+	for _, test := range []struct {
+		req  proto.Message
+		want string
+	}{
+		{&realtimev1.IssueTicketRequest{}, ""},
+		{&realtimev1.IssueTicketRequest{Namespace: "/b"}, "/b"},
+		{&realtimev1.RevokeUserRequest{UserId: "ada"}, ""},
+		{&realtimev1.RevokeUserRequest{UserId: "ada", Namespace: "/b"}, "/b"},
+		{&realtimev1.RevokeUserRequest{UserId: "ada", AllNamespaces: true}, everywhere},
+		{&realtimev1.RevokeTokenRequest{TokenId: "t", Namespace: "/chat", AllNamespaces: true}, everywhere},
+		{hello(), everywhere},
+		{hello("/chat", "/u-*"), ""},
+		{hello("/chat", "/b"), "/b"},
+		{hello("/c*"), "/c*"},
+		{&realtimev1.AttachRequest{Message: &realtimev1.AttachRequest_Result{}}, everywhere}, // it opens nothing
+	} {
+		var got string
+		if l := checkNamespaces(caller, test.req, true); l != nil {
+			got = l.value
+		}
+		if got != test.want {
+			t.Errorf("%T %v: lacks %q, want %q", test.req, test.req, got, test.want)
+		}
+	}
+	answer := &realtimev1.AttachRequest{Message: &realtimev1.AttachRequest_Result{Result: &realtimev1.AttachResult{
+		Id: 1, Outcome: &realtimev1.AttachResult_Authenticate{Authenticate: &realtimev1.AuthenticateResponse{
+			Result: &realtimev1.AuthenticateResponse_Accept{Accept: &realtimev1.Accept{UserId: "ada", Events: []*realtimev1.Event{{Name: "e"}}}},
+		}},
+	}}}
+	if l := checkNamespaces(caller, answer, false); l != nil {
+		t.Errorf("an answer lacks %v", l)
+	}
+}
+
 // A stream is opened by what names a namespace; what follows need not.
 func TestNamespaceOfAnOpening(t *testing.T) {
 	caller := limited(t, "/a")
