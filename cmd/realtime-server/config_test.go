@@ -493,6 +493,16 @@ namespaces:
 			environ: []string{anAPIKey},
 			faults:  []string{"namespaces./a.refresh.event: no", "namespaces./b.refresh.event: no", "namespaces./c.refresh.event: no"},
 		},
+		"workers and tickets that no key is for": {
+			file: `
+grpc: {api_keys: {a: {key: 0123456789abcdef, scopes: [send, read]}, b: {key: fedcba9876543210, room_prefixes: [b]}}}
+backend: {attach: shop}
+namespaces: {/: {}, /a: {chain: [ticket]}}`,
+			faults: []string{
+				`grpc.api_keys: none may attach, which the workers of ["shop"] have to`,
+				"grpc.api_keys: none may manage, so nobody can issue tickets for namespaces./a",
+			},
+		},
 		"a handshake that leaves nobody to ask": {
 			file: `
 http: {handshake_auth: /a}
