@@ -21,12 +21,11 @@ function tokenOf(sub, seconds = 600) {
   return `${content}.${createHmac('sha256', SECRET).update(content).digest('base64url')}`
 }
 
+const jwt = { keys: [{ secret: SECRET }], token: { auth: 'token', query: 'token' } }
 const namespaces = {
   '/': { chain: ['ticket'], ticket: { auth: 'ticket', query: 'ticket' } },
-  '/mixed': {
-    chain: ['jwt', 'ticket', 'anonymous'], rooms: ['lobby'],
-    jwt: { keys: [{ secret: SECRET }], token: { auth: 'token', query: 'token' } },
-  },
+  '/mixed': { chain: ['jwt', 'ticket', 'anonymous'], rooms: ['lobby'], jwt },
+  '/tokens': { jwt },
   '/asked': { chain: ['ticket', 'backend'] },
   '/closed': {},
 }
@@ -177,7 +176,7 @@ test('an ACL user with the rules of the documentation', async (t) => {
 })
 
 test('strangers hold no sessions where handshakes are checked', async (t) => {
-  const server = await startServer({ config: { namespaces, http: { handshake_auth: '/mixed' } }, backend })
+  const server = await startServer({ config: { namespaces, http: { handshake_auth: '/tokens' } }, backend })
   t.after(() => server.stop())
   for (const token of ['', 'x', tokenOf('old', -1)]) {
     for (const [path, options] of [[POLLING, {}], [WEBSOCKET, { headers: UPGRADE }]]) {
@@ -189,11 +188,11 @@ test('strangers hold no sessions where handshakes are checked', async (t) => {
   }
   assert.equal(await metric(server, 'realtime_engine_sessions'), 0)
   for (const variant of newestVariants) {
-    const client = await connect(t, server, variant, { namespace: '/mixed', query: { token: tokenOf('ada') } })
-    assert.equal((await server.api.getConnection({ namespace: '/mixed', connection_id: client.id })).connection.user_id, 'ada')
+    const client = await connect(t, server, variant, { namespace: '/tokens', query: { token: tokenOf('ada') } })
+    assert.equal((await server.api.getConnection({ namespace: '/tokens', connection_id: client.id })).connection.user_id, 'ada')
   }
   // A stock client that has none tries again, and gets in once it has.
-  const late = new Client(t, server, newestVariants[0], { namespace: '/mixed', query: { token: 'x' } })
+  const late = new Client(t, server, newestVariants[0], { namespace: '/tokens', query: { token: 'x' } })
   const [error] = await next(late.socket, 'connect_error')
   assert.equal(error.message, 'xhr poll error')
   late.socket.io.opts.query = { token: tokenOf('late') }
