@@ -1101,7 +1101,8 @@ type OnDisconnectedRequest struct {
 	// closed for the sake of another namespace on it), or in ours: "credential
 	// expired", "slow consumer", "node lost", and others that docs/api.md lists.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// DisconnectRequest.reason if a Disconnect call ended it.
+	// The `reason` of the call of Disconnect, RevokeUser or RevokeToken that ended
+	// it.
 	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	// How long it was connected.
 	Duration *durationpb.Duration `protobuf:"bytes,4,opt,name=duration,proto3" json:"duration,omitempty"`

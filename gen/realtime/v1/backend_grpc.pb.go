@@ -38,12 +38,13 @@ const (
 //
 // For one connection the calls never overlap and come in this order:
 // Authenticate, OnConnected, every OnEvent and AuthorizeJoin in the order in
-// which the client emitted, OnDisconnected; and again from Authenticate, if the client gets back
-// a connection that it had lost. Every call has a deadline (the server's setting
-// `backend.timeout`). Authenticate and OnDisconnected are repeated, within a
-// budget, if the backend cannot be reached or answers UNAVAILABLE or
-// RESOURCE_EXHAUSTED; so they must do no harm if they come twice. The other calls
-// are not repeated.
+// which the client emitted, OnDisconnected; and again from Authenticate, if the
+// client gets back a connection that it had lost. Every call has a deadline (the
+// server's setting `backend.timeout`). Authenticate, AuthorizeJoin and
+// OnDisconnected are repeated, within a budget, if the backend cannot be reached
+// or answers UNAVAILABLE or RESOURCE_EXHAUSTED; so they must do no harm if they
+// come twice. OnEvent is repeated only where the server's routes say so, and
+// OnConnected never.
 type RealtimeBackendClient interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
@@ -56,10 +57,9 @@ type RealtimeBackendClient interface {
 	// client.
 	OnConnected(ctx context.Context, in *OnConnectedRequest, opts ...grpc.CallOption) (*OnConnectedResponse, error)
 	// OnEvent is called for every event that a client emits and that the server's
-	// routes bring to this backend. The reply is the
-	// client's acknowledgement if it asked for one; an error becomes an
-	// acknowledgement with one argument, {"error": {"code", "reason",
-	// "temporary"}}.
+	// routes bring to this backend. The reply is the client's acknowledgement if it
+	// asked for one; an error becomes an acknowledgement with one argument,
+	// {"error": {"code", "reason", "temporary"}}.
 	OnEvent(ctx context.Context, in *OnEventRequest, opts ...grpc.CallOption) (*OnEventResponse, error)
 	// AuthorizeJoin is called when a client asks to join rooms, in the namespaces
 	// whose configuration leaves that to the backend (`join.policy: backend`). An
@@ -142,12 +142,13 @@ func (c *realtimeBackendClient) OnDisconnected(ctx context.Context, in *OnDiscon
 //
 // For one connection the calls never overlap and come in this order:
 // Authenticate, OnConnected, every OnEvent and AuthorizeJoin in the order in
-// which the client emitted, OnDisconnected; and again from Authenticate, if the client gets back
-// a connection that it had lost. Every call has a deadline (the server's setting
-// `backend.timeout`). Authenticate and OnDisconnected are repeated, within a
-// budget, if the backend cannot be reached or answers UNAVAILABLE or
-// RESOURCE_EXHAUSTED; so they must do no harm if they come twice. The other calls
-// are not repeated.
+// which the client emitted, OnDisconnected; and again from Authenticate, if the
+// client gets back a connection that it had lost. Every call has a deadline (the
+// server's setting `backend.timeout`). Authenticate, AuthorizeJoin and
+// OnDisconnected are repeated, within a budget, if the backend cannot be reached
+// or answers UNAVAILABLE or RESOURCE_EXHAUSTED; so they must do no harm if they
+// come twice. OnEvent is repeated only where the server's routes say so, and
+// OnConnected never.
 type RealtimeBackendServer interface {
 	// Authenticate decides about a client that connects to a namespace. Any
 	// outcome but Accept keeps the client out: Refuse with its reason, an error
@@ -160,10 +161,9 @@ type RealtimeBackendServer interface {
 	// client.
 	OnConnected(context.Context, *OnConnectedRequest) (*OnConnectedResponse, error)
 	// OnEvent is called for every event that a client emits and that the server's
-	// routes bring to this backend. The reply is the
-	// client's acknowledgement if it asked for one; an error becomes an
-	// acknowledgement with one argument, {"error": {"code", "reason",
-	// "temporary"}}.
+	// routes bring to this backend. The reply is the client's acknowledgement if it
+	// asked for one; an error becomes an acknowledgement with one argument,
+	// {"error": {"code", "reason", "temporary"}}.
 	OnEvent(context.Context, *OnEventRequest) (*OnEventResponse, error)
 	// AuthorizeJoin is called when a client asks to join rooms, in the namespaces
 	// whose configuration leaves that to the backend (`join.policy: backend`). An

@@ -559,7 +559,8 @@ type Connection struct {
 	Rooms []string `protobuf:"bytes,4,rep,name=rooms,proto3" json:"rooms,omitempty"`
 	// What Accept.metadata said.
 	Metadata *structpb.Struct `protobuf:"bytes,5,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	// When its CONNECT was accepted.
+	// When it was accepted; in the authentication mode `event`, when it was
+	// authenticated.
 	ConnectedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=connected_at,json=connectedAt,proto3" json:"connected_at,omitempty"`
 	// When its credential ends. The server then closes the connection, after the
 	// namespace's grace (`expiry.grace`), unless the client has refreshed the
