@@ -95,7 +95,7 @@ func (c *Config) validateNamespace(key string, n Namespace) error {
 	}
 	faults = append(faults, within(key, c.validateChain(n)), within(key, c.validateClients(n)))
 	if !n.Anonymous && n.JWT == nil && c.backendOf(n) == nil && len(n.Chain) == 0 {
-		faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target, backend.attach or jwt, or anonymous: true to let everybody in", key))
+		faults = append(faults, fmt.Errorf("%s: nobody authenticates its clients: set backend.target, backend.attach, jwt or chain, or anonymous: true to let everybody in", key))
 	}
 	return errors.Join(faults...)
 }
