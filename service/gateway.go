@@ -148,13 +148,17 @@ func (g *Gateway) judge(ctx context.Context, s *sio.Socket, h authn.Handshake) (
 	return welcome, err
 }
 
-// record counts a verdict, and logs that nobody could tell.
+// record counts a verdict, and logs that nobody could tell, or, for those who
+// look for it, what is wrong with a credential.
 func (g *Gateway) record(ctx context.Context, s *sio.Socket, err error) {
 	namespace := s.Namespace().Pattern()
 	verdict := verdictOf(ctx, err)
 	g.metrics.authentications.WithLabelValues(namespace, verdict).Inc()
-	if verdict == broken {
+	switch verdict {
+	case broken:
 		g.log.report(ctx, trouble{namespace, "authenticate"}, err)
+	case refused:
+		g.log.refused(ctx, s, err)
 	}
 }
 

@@ -57,6 +57,7 @@ func TestRefusalTellsTheClient(t *testing.T) {
 			&authn.Refusal{Code: "NO", Message: "Not you", Data: []byte(`{"code":"x","n":9007199254740993}`)},
 			"Not you", `{` + base + `,"temporary":false,"n":9007199254740993}`, "refused",
 		},
+		{"cause", &authn.Refusal{Code: "NO", Message: "Not you", Cause: errors.New("s3cret")}, "Not you", `{` + base + `,"temporary":false}`, "refused"},
 		{"list", &authn.Refusal{Code: "NO", Message: "Not you", Data: []byte(`[1]`)}, "Not you", `{` + base + `,"temporary":false,"data":[1]}`, "refused"},
 		{"null", &authn.Refusal{Code: "NO", Message: "Not you", Data: []byte(`null`)}, "Not you", `{` + base + `,"temporary":false,"data":null}`, "refused"},
 		{"no JSON", &authn.Refusal{Code: "NO", Message: "Not you", Data: []byte(`{`)}, "Not you", `{` + base + `,"temporary":false}`, "refused"},
@@ -79,8 +80,11 @@ func TestRefusalTellsTheClient(t *testing.T) {
 				t.Errorf("%v counted as %s", n, test.verdict)
 			}
 			logged := 0
-			if test.verdict == "broken" {
+			switch {
+			case test.verdict == "broken":
 				logged = 1 // of two
+			case test.name == "cause":
+				logged = 2 // at level debug
 			}
 			if n := w.log.Count("s3cret"); n != logged {
 				t.Errorf("logged %d times", n)

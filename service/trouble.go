@@ -2,9 +2,13 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/seed52a35d2d/realtime-server/authn"
+	"github.com/seed52a35d2d/realtime-server/sio"
 )
 
 // troublePause is how long the same trouble is only counted after it was
@@ -38,6 +42,20 @@ func (l *troubleLog) report(ctx context.Context, t trouble, err error) {
 		slog.String("namespace", t.namespace),
 		slog.String("call", t.call),
 		slog.String("error", err.Error()))
+}
+
+// refused says why we do not believe a credential: the client is not told, for it
+// may be a stranger's. What a backend says of its own stays with it.
+func (l *troubleLog) refused(ctx context.Context, s *sio.Socket, err error) {
+	refusal, ok := errors.AsType[*authn.Refusal](err)
+	if !ok || refusal.Cause == nil {
+		return
+	}
+	l.log.LogAttrs(ctx, slog.LevelDebug, "credential refused",
+		slog.String("namespace", s.Namespace().Name()),
+		slog.String("connection_id", s.ID()),
+		slog.String("code", refusal.Code),
+		slog.String("cause", refusal.Cause.Error()))
 }
 
 func (l *troubleLog) due(t trouble, now time.Time) bool {

@@ -58,7 +58,7 @@ const teams = "^/team-[a-z]+$"
 func newWorld(t *testing.T, policy service.Policy, changes ...func(*sio.Config)) *world {
 	t.Helper()
 	w := &world{metrics: prometheus.NewRegistry(), log: &testlog.Log{}}
-	log := slog.New(slog.NewTextHandler(w.log, nil))
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := service.DefaultConfig()
 	cfg.Headers = append(cfg.Headers, "cookie")
 	cfg.Revocation.Max = maxRevocations
