@@ -47,6 +47,8 @@ type Policy struct {
 	// Expiry and Refresh are about credentials that end.
 	Expiry  Expiry
 	Refresh Refresh
+
+	all *route // of every event, where there are no Routes; made by NewGateway
 }
 
 // Gateway implements [sio.Handler]: it decides about clients as the policies of
@@ -71,7 +73,7 @@ type Gateway struct {
 // namespace and pattern of the server needs one. Close it after the server.
 func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg prometheus.Registerer) *Gateway {
 	g := &Gateway{
-		policies: policies,
+		policies: make(map[string]Policy, len(policies)),
 		cfg:      cfg,
 		log:      newTroubleLog(log),
 		metrics:  newGatewayMetrics(reg),
@@ -83,6 +85,8 @@ func NewGateway(policies map[string]Policy, cfg Config, log *slog.Logger, reg pr
 		revocations: newRevocations(cfg.Revocation, reg),
 	}
 	for pattern, policy := range policies {
+		policy.all = &route{Rule: Rule{Backend: policy.Backend}}
+		g.policies[pattern] = policy
 		if r := g.openReception(policy); r != nil {
 			g.receptions[pattern] = r
 		}

@@ -138,7 +138,7 @@ func (p Policy) route(event string) (*route, *failure) {
 	case p.Routes == nil && p.Backend == nil:
 		return nil, &failure{Code: codeNoBackend, Reason: "No backend takes this event"}
 	case p.Routes == nil:
-		return &route{Rule: Rule{Backend: p.Backend}}, nil
+		return p.all, nil
 	}
 	if r := p.Routes.find(event); r != nil {
 		return r, nil
